@@ -1,0 +1,121 @@
+package workload
+
+import "time"
+
+// Outcome is how a run ended.
+type Outcome string
+
+// The outcomes of a run.
+const (
+	Succeeded Outcome = "Succeeded" // every task succeeded
+	Failed    Outcome = "Failed"    // a task failed, or the run could not do its work
+	TimedOut  Outcome = "TimedOut"  // the run's timeout came first
+	Cancelled Outcome = "Cancelled" // somebody cancelled the run
+)
+
+// Input is one file of the run as the list and the manifest keep it: one line
+// of JSON Lines in Blob.
+type Input struct {
+	Index   int64     `json:"index"`            // from 0; names the task
+	Name    string    `json:"name"`             // the true name: a slash-separated path below Inputs.Dir or Inputs.Prefix
+	Blob    string    `json:"blob"`             // the blob that holds it, see BlobName
+	Size    int64     `json:"size"`             // bytes
+	ModTime time.Time `json:"modTime,omitzero"` // of a local file when it was listed
+	MD5     []byte    `json:"md5,omitempty"`    // of the content, in the manifest; base64 in JSON
+}
+
+// Result is what became of one input: one line of JSON Lines in Blob.
+type Result struct {
+	Index    int64        `json:"index"`
+	Name     string       `json:"name"` // the input's true name
+	TaskID   string       `json:"taskId"`
+	State    string       `json:"state"` // succeeded, failed or unfinished
+	ExitCode *int32       `json:"exitCode,omitempty"`
+	Attempts int32        `json:"attempts"` // how often the command was started, by what Batch counts
+	Node     string       `json:"node,omitempty"`
+	Started  time.Time    `json:"started,omitzero"`
+	Ended    time.Time    `json:"ended,omitzero"`
+	Outputs  []OutputBlob `json:"outputs,omitempty"`
+	Failure  *Failure     `json:"failure,omitempty"`
+	Logs     string       `json:"logs,omitempty"` // prefix in the output container of stdout.txt and stderr.txt
+}
+
+// The values of Result.State.
+const (
+	TaskSucceeded  = "succeeded"
+	TaskFailed     = "failed"
+	TaskUnfinished = "unfinished"
+)
+
+// OutputBlob is one output of a task.
+type OutputBlob struct {
+	Name string `json:"name"` // slash-separated path below Outputs.Dir
+	Blob string `json:"blob"` // in the output container
+	Size int64  `json:"size"` // bytes
+	MD5  []byte `json:"md5,omitempty"`
+}
+
+// Failure says why a file's task, or the whole run, did not succeed.
+type Failure struct {
+	Name     string `json:"name,omitempty"` // the input's true name; empty: the run itself
+	TaskID   string `json:"taskId,omitempty"`
+	Code     string `json:"code"` // Batch's own code where it gave one
+	Message  string `json:"message"`
+	ExitCode *int32 `json:"exitCode,omitempty"`
+	Node     string `json:"node,omitempty"`
+	Stderr   string `json:"stderr,omitempty"` // its last lines
+}
+
+// Counts are tasks by state.
+type Counts struct {
+	Total      int64 `json:"total"`
+	Active     int64 `json:"active"` // waiting for a node
+	Running    int64 `json:"running"`
+	Succeeded  int64 `json:"succeeded"`
+	Failed     int64 `json:"failed"`
+	Unfinished int64 `json:"unfinished,omitempty"` // terminated or never run, once the run is over
+}
+
+// Completed is how many tasks Batch is done with.
+func (c Counts) Completed() int64 { return c.Succeeded + c.Failed }
+
+// Progress is what a long activity says of itself in its heartbeat: state of
+// the server's that stays readable with every worker dead.
+type Progress struct {
+	Step  string `json:"step"`            // upload, submit, wait, gather or fetch
+	Files int64  `json:"files,omitempty"` // done, in the order of the list
+	Total int64  `json:"total,omitempty"`
+	Bytes int64  `json:"bytes,omitempty"`
+	Part  int    `json:"part,omitempty"` // first part that is not done yet: where to resume
+	// Of the wait alone.
+	Counts Counts           `json:"counts,omitzero"`
+	Nodes  map[string]int32 `json:"nodes,omitempty"`  // by node state
+	Reason string           `json:"reason,omitempty"` // why nothing moves, when nothing does
+}
+
+// Report is what a run ends with.
+type Report struct {
+	WorkflowID string    `json:"workflowId"`
+	RunID      string    `json:"runId"`
+	Name       string    `json:"name"`
+	Outcome    Outcome   `json:"outcome"`
+	Verdict    string    `json:"verdict"` // one sentence for people
+	Files      int64     `json:"files"`
+	Bytes      int64     `json:"bytes"` // of input
+	Counts     Counts    `json:"counts"`
+	Failures   []Failure `json:"failures,omitempty"` // the first 20; all are in the results
+	Results    string    `json:"results,omitempty"`  // prefix of the results' parts in the output container
+	Resources  Resources `json:"resources"`
+	Left       []string  `json:"left,omitempty"`  // what still exists of what the run created, but the output container, and what it costs
+	Notes      []string  `json:"notes,omitempty"` // what did not go as asked without changing the outcome
+	Started    time.Time `json:"started"`
+	Ended      time.Time `json:"ended"`
+}
+
+// Resources are the names of what the run created or used.
+type Resources struct {
+	Pool            string `json:"pool"`
+	Job             string `json:"job"`
+	InputContainer  string `json:"inputContainer"`
+	OutputContainer string `json:"outputContainer"`
+}
