@@ -1,0 +1,111 @@
+package node
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strings"
+
+	"github.com/kballard/go-shellquote"
+)
+
+// splitCommandLine gives the program and its arguments. Words are parted by
+// blanks, tabs and newlines; single quotes, double quotes and backslashes work
+// as in a POSIX shell; every other character is only itself.
+func splitCommandLine(line string) ([]string, error) {
+	words, err := shellquote.Split(line)
+	if err != nil {
+		return nil, launchFailure("The command line cannot be split into arguments: " + strings.ToLower(err.Error()))
+	}
+	if len(words) == 0 || words[0] == "" {
+		return nil, launchFailure("The command line names no program")
+	}
+	return words, nil
+}
+
+// findProgram looks a program up as execvp does, but never in the service's
+// own directory: relative paths are relative to the working directory.
+func findProgram(name, searchPath, dir string) (string, error) {
+	if strings.Contains(name, "/") {
+		return checkProgram(absolute(name, dir), name)
+	}
+	var refused error
+	for _, place := range filepath.SplitList(searchPath) {
+		path, err := checkProgram(absolute(filepath.Join(place, name), dir), name)
+		if err == nil {
+			return path, nil
+		}
+		if f := asFailure(err); f.Code != CommandProgramNotFound {
+			refused = err
+		}
+	}
+	return "", firstOf(refused, programNotFound(name))
+}
+
+func absolute(path, dir string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
+}
+
+func checkProgram(path, name string) (string, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", programNotFound(name)
+	case err != nil:
+		return "", launchFailure(err.Error())
+	case info.IsDir():
+		return "", launchFailure(path + " is a directory")
+	case info.Mode()&0o111 == 0:
+		return "", launchFailure(path + " is not executable")
+	}
+	return path, nil
+}
+
+func programNotFound(name string) error {
+	return failure(CommandProgramNotFound, "The specified command program is not found", "Program", name)
+}
+
+func launchFailure(message string) error {
+	return failure(CommandLaunchFailed, "The command line could not be launched", "Message", message)
+}
+
+// environment is all that a task's process sees. Entries of t come last, and
+// the last of a name counts.
+func (m *Machine) environment(t Task, dir string) environment {
+	env := environment{}
+	env.set("PATH", m.path)
+	env.set("HOME", dir)
+	env.set("LANG", defaultLanguage)
+	if u, err := user.Current(); err == nil {
+		env.set("USER", u.Username)
+	}
+	env.set(taskDirVariable, t.Dir)
+	env.set("AZ_BATCH_TASK_WORKING_DIR", dir)
+	for _, entry := range t.Environment {
+		name, value, _ := strings.Cut(entry, "=")
+		env.set(name, value)
+	}
+	return env
+}
+
+// taskDirVariable names the task's directory to its processes, and tells
+// [EndOrphan] whose they are.
+const taskDirVariable = "AZ_BATCH_TASK_DIR"
+
+// environment maps names to values.
+type environment map[string]string
+
+func (e environment) set(name, value string) { e[name] = value }
+
+func (e environment) list() []string {
+	list := make([]string, 0, len(e))
+	for name, value := range e {
+		list = append(list, name+"="+value)
+	}
+	return list
+}

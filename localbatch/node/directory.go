@@ -1,0 +1,81 @@
+package node
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// The names of what Run makes in a task's directory.
+const (
+	workingDir    = "wd"
+	fetchDir      = ".fetch" // resource files on their way to wd, so that none is ever seen half written
+	stdoutFile    = "stdout.txt"
+	stderrFile    = "stderr.txt"
+	uploadOutFile = "fileuploadout.txt"
+	uploadErrFile = "fileuploaderr.txt"
+)
+
+// directory is a task's root directory. All access goes through os.Root: an
+// earlier try may have left symbolic links that lead anywhere.
+type directory struct {
+	path string
+	root *os.Root
+}
+
+// makeDirectory gives a task's directory as a first try would find it.
+func makeDirectory(path string) (*directory, error) {
+	if !filepath.IsAbs(path) {
+		return nil, failure(CommandLaunchFailed, "The task's directory is not an absolute path", "Directory", path)
+	}
+	if err := os.MkdirAll(path, 0o750); err != nil {
+		return nil, directoryFailure(err)
+	}
+	root, err := os.OpenRoot(path)
+	if err != nil {
+		return nil, directoryFailure(err)
+	}
+	d := &directory{path: path, root: root}
+	if err := d.clear(); err != nil {
+		d.close()
+		return nil, directoryFailure(err)
+	}
+	return d, nil
+}
+
+func (d *directory) clear() error {
+	for _, name := range []string{workingDir, fetchDir, stdoutFile, stderrFile, uploadOutFile, uploadErrFile} {
+		if err := d.removeAll(name); err != nil {
+			return fmt.Errorf("remove what an earlier try left: %w", err)
+		}
+	}
+	return d.root.Mkdir(workingDir, 0o750)
+}
+
+// removeAll also removes directories that a task has made unwritable.
+func (d *directory) removeAll(name string) error {
+	if d.root.RemoveAll(name) == nil {
+		return nil
+	}
+	_ = fs.WalkDir(d.root.FS(), name, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() {
+			_ = d.root.Chmod(path, 0o700)
+		}
+		return nil
+	})
+	return d.root.RemoveAll(name)
+}
+
+// create makes a file that must not be there yet.
+func (d *directory) create(name string) (*os.File, error) {
+	return d.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o640)
+}
+
+func (d *directory) workingDir() string { return filepath.Join(d.path, workingDir) }
+
+func (d *directory) close() { _ = d.root.Close() }
+
+func directoryFailure(err error) error {
+	return failure(ResourceDirectoryCreateFailed, "The task's directory could not be made", "Message", err.Error())
+}

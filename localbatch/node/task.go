@@ -1,0 +1,107 @@
+// Package node does what an Azure Batch compute node does for one task: it
+// makes the task's directory, fetches its resource files, runs its command
+// line in a process group of its own, uploads its output files, and says what
+// came of it in Batch's words. It runs on Linux and macOS.
+//
+// It knows nothing of pools, jobs, retries or states: whoever calls
+// [Machine.Run] decides when a task runs and what its result means.
+package node
+
+import "time"
+
+// Task is one command to run in a directory of its own.
+type Task struct {
+	// Dir is the task's root directory, absolute. stdout.txt, stderr.txt and
+	// wd, the working directory, are made below it; what an earlier try left
+	// there is removed first. Other files in Dir stay.
+	Dir string
+	// CommandLine is split into a program and its arguments by POSIX quoting
+	// rules. No shell sees it and nothing in it is expanded (Batch REST
+	// reference, "commandLine").
+	CommandLine string
+	// Environment holds NAME=value entries: the AZ_BATCH_ variables and the
+	// user's. The process gets these and PATH, HOME, LANG, USER,
+	// AZ_BATCH_TASK_DIR and AZ_BATCH_TASK_WORKING_DIR where they are missing
+	// here; of the service's own environment it gets nothing. Of two entries
+	// with one name the last counts.
+	Environment   []string
+	ResourceFiles []ResourceFile
+	OutputFiles   []OutputFile
+	// MaxWallClock bounds the time from the start of the first download to the
+	// end of the process. 0: none.
+	MaxWallClock time.Duration
+	// Elevated asks for administrator rights. A service that runs as root gives
+	// them to every task. One that does not refuses an elevated task: it never
+	// starts, and says why in its failure and in stderr.txt.
+	Elevated bool
+	// Start marks a pool's start task, for which Elevated is read more kindly.
+	// Start tasks are elevated by habit, to install what may already be there,
+	// so without root an elevated start task runs with the caller's own rights,
+	// its stderr.txt begins with a line that says so, and its exit code decides.
+	// Should it fail, the failure's details name the missing rights again.
+	Start bool
+}
+
+// ResourceFile is put into the working directory before the command starts.
+// Exactly one of HTTPURL and ContainerURL is set.
+type ResourceFile struct {
+	// HTTPURL is one file at an http or https address. FilePath is required.
+	HTTPURL string
+	// ContainerURL is a blob container, with a SAS that may read and list
+	// unless it is public. All its blobs whose names begin with BlobPrefix are
+	// fetched, each to its whole name below the directory FilePath.
+	ContainerURL string
+	BlobPrefix   string
+	// FilePath is relative to the working directory and may not leave it.
+	FilePath string
+	// FileMode is octal, such as "0755". Default: "0770".
+	FileMode string
+}
+
+// OutputFile says which files to upload, where to, after which exit codes.
+type OutputFile struct {
+	// FilePattern is a file name or a pattern, relative to the working
+	// directory or absolute, and may reach anything below the task's root, such
+	// as "../std*.txt". Environment variables ($NAME and %NAME%) are replaced
+	// first; then * is any text, ? any character, [a-c] and [!a-c] one
+	// character, all within one name, and ** any number of directories. A
+	// leading dot is only matched by a dot. Any of these characters stands for
+	// itself in brackets: [*].
+	FilePattern string
+	// ContainerURL is a blob container with a SAS that may create and write.
+	ContainerURL string
+	// Path is the blob's name if FilePattern has no wildcard, otherwise what
+	// comes before it, as a directory. The rest of the blob's name is then the
+	// file's path relative to the working directory, or to the task's root if
+	// the file lies outside the working directory.
+	Path string
+	// Condition is judged by the exit code of the process. Default:
+	// TaskCompletion.
+	Condition Condition
+	// UploadHeaders are headers of Put Blob: x-ms-blob-content-type and its
+	// kin, x-ms-access-tier, and x-ms-meta-*.
+	UploadHeaders map[string]string
+}
+
+// Condition says after which ends of the process a file is uploaded.
+type Condition string
+
+// The conditions of Batch's uploadCondition, spelled as on the wire.
+const (
+	TaskCompletion Condition = "taskcompletion"
+	TaskSuccess    Condition = "tasksuccess"
+	TaskFailure    Condition = "taskfailure"
+)
+
+// Result is what came of a task.
+type Result struct {
+	// ExitCode is nil if no process ran. The end by a signal is the signal's
+	// number, negated.
+	ExitCode *int32
+	// Started is the time before the first download; Ended the time after the
+	// last upload.
+	Started time.Time
+	Ended   time.Time
+	// Failure is nil if the process exited with 0 and every upload was made.
+	Failure *Failure
+}
