@@ -1,0 +1,85 @@
+# Works with GNU make 3.81 (macOS) and later; recipes are plain sh.
+
+GO   ?= go
+NPM  ?= npm
+ROOT := $(CURDIR)
+
+# Tests of the parts; ./e2e drives the built binaries and runs after them.
+PACKAGES = $$($(GO) list ./... | grep -v -E '/(e2e|bench)(/|$$)')
+
+AZURITE      = tools/azurite/node_modules/.package-lock.json
+TEMPORAL_PKG = github.com/temporalio/cli/cmd/temporal
+TEMPORAL_VAR = github.com/temporalio/cli/temporalcli.Version
+LINT_PKG     = github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+CHECK_PKG    = go.temporal.io/sdk/contrib/tools/workflowcheck
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: binaries bin/temporal $(AZURITE) ## Build everything that runs: worker, starter, local, Temporal, Azurite
+
+.PHONY: binaries
+binaries:
+	@tools/require.sh go
+	$(GO) build -o bin/ ./worker ./starter ./local
+
+.PHONY: run
+run: build ## Run the main job on this machine: five MP4 files become five MP3 files
+	@tools/require.sh ffmpeg-or-root
+	bin/local run --yes examples/ffmpeg/workload.yaml
+	@ls -l examples/ffmpeg/OutputFiles
+
+.PHONY: test
+test: test-tools build ## Install what the tests need and run them all
+	$(GO) test -race -timeout 10m $(PACKAGES)
+	$(GO) test -count=1 -timeout 20m ./e2e/...
+
+.PHONY: test-tools
+test-tools:
+	@INSTALL=yes tools/require.sh go cc ffmpeg
+
+.PHONY: check
+check: bin/golangci-lint bin/workflowcheck ## Check formatting, lint, imports, determinism, go.mod and generated files
+	bin/golangci-lint run ./...
+	bin/workflowcheck ./workflows/...
+	$(GO) mod tidy -diff
+	GO="$(GO)" tools/generated.sh
+
+.PHONY: fmt
+fmt: bin/golangci-lint ## Format the code
+	bin/golangci-lint fmt ./...
+
+.PHONY: bench
+bench: build ## Measure the main job against xargs and ffmpeg alone
+	@INSTALL=yes tools/require.sh ffmpeg
+	$(GO) run ./bench
+
+.PHONY: samples
+samples: ## Make the sample videos in examples/ffmpeg/InputFiles anew
+	@tools/require.sh ffmpeg
+	examples/ffmpeg/make-samples.sh
+
+.PHONY: clean
+clean: ## Remove what was built; the local stack's data in .local stays
+	rm -rf bin tools/azurite/node_modules examples/ffmpeg/OutputFiles
+
+bin/temporal: tools/temporal/go.mod tools/temporal/go.sum
+	@tools/require.sh go
+	@echo "building Temporal's CLI from its pinned module: minutes the first time, seconds later"
+	$(GO) build -C tools/temporal -ldflags "-s -w -X $(TEMPORAL_VAR)=$$(cd tools/temporal && $(GO) list -m -f '{{.Version}}' github.com/temporalio/cli | sed 's/^v//')" -o "$(ROOT)/$@" $(TEMPORAL_PKG)
+
+bin/golangci-lint: tools/lint/go.mod tools/lint/go.sum
+	@tools/require.sh go
+	$(GO) build -C tools/lint -ldflags "-s -w" -o "$(ROOT)/$@" $(LINT_PKG)
+
+bin/workflowcheck: tools/workflowcheck/go.mod tools/workflowcheck/go.sum
+	@tools/require.sh go
+	$(GO) build -C tools/workflowcheck -o "$(ROOT)/$@" $(CHECK_PKG)
+
+# npm ci writes this file last: with it, the whole tree is there.
+$(AZURITE): tools/azurite/package.json tools/azurite/package-lock.json
+	@tools/require.sh node npm
+	$(NPM) ci --prefix tools/azurite --ignore-scripts --no-audit --no-fund
+	@touch $@
