@@ -1,0 +1,69 @@
+package store
+
+// Node is a row of a node.
+type Node struct {
+	Key, Pool      int64
+	ID             string
+	Dedicated      bool
+	State          string
+	Open           bool // it takes new tasks
+	RunningTasks   int32
+	RunningSlots   int32
+	TasksRun       int32
+	TasksSucceeded int32
+	Process        string // of the start task that runs now
+	Body           []byte // the service's JSON
+}
+
+const nodeColumns = `key, pool, id, dedicated, state, open, running_tasks, running_slots,
+	tasks_run, tasks_succeeded, process, body`
+
+func scanNode(r row) (Node, error) {
+	var n Node
+	err := r.Scan(&n.Key, &n.Pool, &n.ID, &n.Dedicated, &n.State, &n.Open, &n.RunningTasks, &n.RunningSlots,
+		&n.TasksRun, &n.TasksSucceeded, &n.Process, &n.Body)
+	return n, err
+}
+
+// Node finds a node of a pool by its id, in any case of letters.
+func (tx *Tx) Node(pool int64, id string) (Node, bool, error) {
+	return one(tx, scanNode, "SELECT "+nodeColumns+" FROM nodes WHERE pool = ? AND id = ?", pool, id)
+}
+
+// NodeByKey finds a node by its key.
+func (tx *Tx) NodeByKey(key int64) (Node, bool, error) {
+	return one(tx, scanNode, "SELECT "+nodeColumns+" FROM nodes WHERE key = ?", key)
+}
+
+// Nodes lists the nodes of a pool by id.
+func (tx *Tx) Nodes(pool int64) ([]Node, error) {
+	return all(tx, scanNode, "SELECT "+nodeColumns+" FROM nodes WHERE pool = ? ORDER BY id", pool)
+}
+
+// OpenNodes lists the nodes of a pool that take tasks and have fewer than
+// slots in use, oldest first.
+func (tx *Tx) OpenNodes(pool int64, slots int32) ([]Node, error) {
+	return all(tx, scanNode, "SELECT "+nodeColumns+
+		" FROM nodes WHERE pool = ? AND open AND running_slots < ? ORDER BY key", pool, slots)
+}
+
+// InsertNode adds n and returns its key.
+func (tx *Tx) InsertNode(n Node) (int64, error) {
+	return tx.insert(`INSERT INTO nodes (pool, id, dedicated, state, open, running_tasks, running_slots,
+		tasks_run, tasks_succeeded, process, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		n.Pool, n.ID, n.Dedicated, n.State, n.Open, n.RunningTasks, n.RunningSlots,
+		n.TasksRun, n.TasksSucceeded, n.Process, n.Body)
+}
+
+// UpdateNode writes all of n but its pool, id and kind.
+func (tx *Tx) UpdateNode(n Node) error {
+	return tx.exec(`UPDATE nodes SET state = ?, open = ?, running_tasks = ?, running_slots = ?,
+		tasks_run = ?, tasks_succeeded = ?, process = ?, body = ? WHERE key = ?`,
+		n.State, n.Open, n.RunningTasks, n.RunningSlots,
+		n.TasksRun, n.TasksSucceeded, n.Process, n.Body, n.Key)
+}
+
+// DeleteNode removes a node.
+func (tx *Tx) DeleteNode(key int64) error {
+	return tx.exec("DELETE FROM nodes WHERE key = ?", key)
+}
