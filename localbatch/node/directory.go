@@ -36,7 +36,7 @@ func makeDirectory(path string) (*directory, error) {
 	if err != nil {
 		return nil, directoryFailure(err)
 	}
-	d := &directory{path: path, root: root}
+	d := &directory{path: filepath.Clean(path), root: root}
 	if err := d.clear(); err != nil {
 		d.close()
 		return nil, directoryFailure(err)

@@ -40,7 +40,7 @@ func (m *Machine) execute(ctx context.Context, d *directory, t Task, onStart fun
 	}
 	code := exitCode(state)
 	switch {
-	case killed && code == -int32(syscall.SIGKILL):
+	case killed && code != 0:
 		return &code, ended(ctx)
 	case code != 0:
 		return &code, m.exitFailure(t)

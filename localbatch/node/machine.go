@@ -3,11 +3,9 @@ package node
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"log/slog"
 	"net/http"
 	"os"
-	"strconv"
 	"time"
 )
 
@@ -39,6 +37,7 @@ type Machine struct {
 	transfers int
 	tries     int
 	delay     time.Duration
+	stall     time.Duration // how long a download may stand still
 	root      bool
 }
 
@@ -51,6 +50,7 @@ func NewMachine(opts Options) *Machine {
 		transfers: opts.Transfers,
 		tries:     opts.Tries,
 		delay:     opts.RetryDelay,
+		stall:     time.Minute,
 		root:      os.Geteuid() == 0,
 	}
 	if m.logger == nil {
@@ -109,11 +109,11 @@ func (m *Machine) run(ctx context.Context, t Task, onStart func(pgid int), r *Re
 		return firstOf(ended(limited), err)
 	}
 	r.ExitCode = code
-	if ended(ctx) != nil {
+	if err := ended(ctx); err != nil {
 		return err
 	}
 	uploadErr := m.upload(ctx, d, t, *code)
-	return firstOf(err, ended(ctx), uploadErr)
+	return firstOf(ended(ctx), err, uploadErr)
 }
 
 // errWallClock is the cause of a context that a task's wall clock ended.
@@ -162,17 +162,4 @@ func firstOf(errs ...error) error {
 		}
 	}
 	return nil
-}
-
-// fileMode reads a resource file's octal mode.
-func fileMode(text string) (fs.FileMode, error) {
-	if text == "" {
-		return 0o770, nil
-	}
-	mode, err := strconv.ParseUint(text, 8, 32)
-	if err != nil || mode > 0o777 {
-		return 0, failure(ResourceFileCreateFailed, "The file mode of a resource file is not octal digits up to 0777",
-			"FileMode", text)
-	}
-	return fs.FileMode(mode), nil
 }
