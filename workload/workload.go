@@ -2,145 +2,180 @@
 // what pool, for how long, and what happens to the remains. It holds the
 // document's types, defaults, validation, name templates and JSON Schema, and
 // the report a run ends with. It knows neither Azure nor Temporal.
+//
+// The comments of the document's types are the descriptions in the schema, so
+// they call fields as the document does; their tags are its constraints. Rules
+// about several fields at once are in the files rules*.go. After a change of
+// either: go generate ./workload.
 package workload
 
-// Workload is one document: everything a run needs to know.
+//go:generate go run ./internal/schemagen schema.json
+
+// Workload is one durabatch document: everything a run needs to know.
 type Workload struct {
-	// Name is what people call this work: letters, digits, dashes; it begins
-	// the names of everything the run creates.
-	Name    string   `json:"name"`
-	Inputs  Inputs   `json:"inputs"`
-	Pool    Pool     `json:"pool"`
-	Job     Job      `json:"job,omitzero"`
-	Task    Task     `json:"task"`
-	Timeout Duration `json:"timeout,omitzero"` // from the start of the run to the end of its last task; default 30m
+	// What people call this work: letters, digits and dashes. It begins the
+	// names of everything the run creates.
+	Name   string `json:"name" jsonschema:"pattern=^[A-Za-z0-9][A-Za-z0-9-]*$,maxLength=64"`
+	Inputs Inputs `json:"inputs"`
+	Pool   Pool   `json:"pool"`
+	Job    Job    `json:"job,omitzero"`
+	Task   Task   `json:"task"`
+	// From the start of the run to the end of its last task.
+	Timeout Duration `json:"timeout,omitzero" jsonschema:"default=30m"`
 	Outputs Outputs  `json:"outputs,omitzero"`
 	Cleanup Cleanup  `json:"cleanup,omitzero"`
 }
 
-// Inputs says which files there are: a directory on the machine Host, or a
-// container in the storage account. Exactly one of Dir and Container is set.
+// Inputs says which files there are: a directory on the machine host, or a
+// container in the storage account. Exactly one of dir and container is set.
 type Inputs struct {
-	// Dir is walked recursively; symbolic links to directories are not followed.
-	Dir string `json:"dir,omitempty"`
-	// Match holds glob patterns. One without a slash is held against the file's
-	// base name, one with a slash against its path below Dir (** spans
-	// directories). A file that matches any of them is an input. Default: ["*"].
-	Match []string `json:"match,omitempty"`
-	// Container is read, never written or deleted.
-	Container string `json:"container,omitempty"`
-	// Prefix limits Container to blobs whose name begins with it.
-	Prefix string `json:"prefix,omitempty"`
-	// Host is the machine that Dir and Outputs.Dir are on; starter fills it in.
-	Host string `json:"host,omitempty"`
+	// Walked recursively; symbolic links to directories are not followed.
+	// Relative to the document's own directory.
+	Dir string `json:"dir,omitempty" jsonschema:"minLength=1,maxLength=4096"`
+	// Glob patterns. One without a slash is held against the file's base name,
+	// one with a slash against its path below dir or prefix (** spans
+	// directories). A file that matches any of them is an input.
+	Match []string `json:"match,omitempty" jsonschema:"minItems=1,maxItems=100,default=*"`
+	// A container that is read, never written or deleted.
+	Container string `json:"container,omitempty" jsonschema:"pattern=^[a-z0-9]+(-[a-z0-9]+)*$,minLength=3,maxLength=63"`
+	// Limits container to blobs whose name begins with it.
+	Prefix string `json:"prefix,omitempty" jsonschema:"minLength=1,maxLength=1024"`
+	// The machine that inputs.dir and outputs.dir are on, as its own host name
+	// says it. starter fills it in.
+	Host string `json:"host,omitempty" jsonschema:"pattern=^[^\\s/@]+$,maxLength=253"`
 }
 
-// Pool is the pool to create or, when ID is set, the pool of the user's own
-// that is used as it is and never deleted; then no other field may be set.
+// Pool is the pool to create or, when id is set, a pool of the user's own that
+// is used as it is and never deleted; then no other field may be set.
 type Pool struct {
-	ID             string     `json:"id,omitempty"`
-	VMSize         string     `json:"vmSize,omitempty"`
-	Image          Image      `json:"image,omitzero"`
-	NodeAgentSKU   string     `json:"nodeAgentSku,omitempty"`
-	DedicatedNodes int32      `json:"dedicatedNodes,omitempty"`
-	SpotNodes      int32      `json:"spotNodes,omitempty"`
-	TaskSlots      int32      `json:"taskSlots,omitempty"` // per node; default 1, at most 256
-	StartTask      *StartTask `json:"startTask,omitempty"`
+	// An existing pool's id.
+	ID string `json:"id,omitempty" jsonschema:"pattern=^[A-Za-z0-9_-]+$,maxLength=64"`
+	// The size of the virtual machines, as Azure calls it.
+	VMSize string `json:"vmSize,omitempty" jsonschema:"pattern=^[A-Za-z0-9_-]+$,maxLength=64,example=Standard_A1_v2"`
+	Image  Image  `json:"image,omitzero"`
+	// The Batch node agent that fits the image. Linux only.
+	NodeAgentSKU string `json:"nodeAgentSku,omitempty" jsonschema:"pattern=^batch\\.node\\.[A-Za-z0-9._ -]+$,maxLength=64,example=batch.node.ubuntu 24.04"`
+	// How many nodes that are kept for this pool alone.
+	DedicatedNodes int32 `json:"dedicatedNodes,omitempty" jsonschema:"minimum=0,maximum=10000"`
+	// How many spot nodes: cheaper, and Azure may take them back at any time.
+	SpotNodes int32 `json:"spotNodes,omitempty" jsonschema:"minimum=0,maximum=10000"`
+	// How many slots for tasks a node has; Batch allows four for each core.
+	TaskSlots int32      `json:"taskSlots,omitempty" jsonschema:"minimum=1,maximum=256,default=1"`
+	StartTask *StartTask `json:"startTask,omitempty"`
 }
 
-// Image is a marketplace image (Publisher, Offer, SKU, Version) or, when ID is
+// Image is a marketplace image (publisher, offer, sku, version) or, when id is
 // set, an Azure Compute Gallery image by its resource id.
 type Image struct {
-	ID        string `json:"id,omitempty"`
-	Publisher string `json:"publisher,omitempty"`
-	Offer     string `json:"offer,omitempty"`
-	SKU       string `json:"sku,omitempty"`
-	Version   string `json:"version,omitempty"` // default latest
+	// The resource id of an Azure Compute Gallery image, or of one version of it.
+	ID        string `json:"id,omitempty" jsonschema:"minLength=1,maxLength=1024"`
+	Publisher string `json:"publisher,omitempty" jsonschema:"pattern=^[A-Za-z0-9._-]+$,maxLength=128"`
+	Offer     string `json:"offer,omitempty" jsonschema:"pattern=^[A-Za-z0-9._-]+$,maxLength=128"`
+	SKU       string `json:"sku,omitempty" jsonschema:"pattern=^[A-Za-z0-9._-]+$,maxLength=128"`
+	Version   string `json:"version,omitempty" jsonschema:"pattern=^[A-Za-z0-9._-]+$,maxLength=128,default=latest"`
 }
 
-// StartTask is run by the shell on every node that joins, before any task.
+// StartTask is run by /bin/bash on every node that joins, before any task.
 type StartTask struct {
-	Command       string            `json:"command"`
-	Elevated      bool              `json:"elevated,omitempty"` // as an administrator
-	MaxRetries    int32             `json:"maxRetries,omitempty"`
-	Environment   map[string]string `json:"environment,omitempty"`
-	ResourceFiles []ResourceFile    `json:"resourceFiles,omitempty"`
+	// Must bear to be run again on the same node.
+	Command string `json:"command" jsonschema:"minLength=1"`
+	// As an administrator.
+	Elevated bool `json:"elevated,omitempty"`
+	// How often it is run again when it exits with another code than 0.
+	MaxRetries int32 `json:"maxRetries,omitempty" jsonschema:"minimum=0,maximum=100,default=0"`
+	// Environment variables. Names that begin with AZ_BATCH_ are Batch's own.
+	Environment map[string]string `json:"environment,omitempty"`
+	// Files that are fetched before the command starts.
+	ResourceFiles []ResourceFile `json:"resourceFiles,omitempty"`
 }
 
 // ResourceFile is put into the working directory before a command starts.
-// Exactly one of URL and Container is set. A SAS in URL is refused: the
+// Exactly one of url and container is set. A SAS in url is refused: the
 // workload is kept in Temporal's history, where secrets have no place.
 type ResourceFile struct {
-	// URL is an http or https address that needs no secret. Path is required.
-	URL string `json:"url,omitempty"`
-	// Container is in the run's storage account. With Blob, that one blob is
-	// fetched to Path (default: the blob's name); without, all blobs that begin
-	// with Prefix, below the directory Path.
-	Container string `json:"container,omitempty"`
-	Blob      string `json:"blob,omitempty"`
-	Prefix    string `json:"prefix,omitempty"`
-	// Path is where the file, or the directory of files, goes, relative to the
-	// working directory.
-	Path string `json:"path,omitempty"`
-	// Mode is octal, such as "0755"; default: Batch's own, 0770.
-	Mode string `json:"mode,omitempty"`
+	// An http or https address that needs no secret; path is required with it.
+	URL string `json:"url,omitempty" jsonschema:"minLength=1,maxLength=2048"`
+	// A container in the run's storage account. With blob, that one blob is
+	// fetched to path (default: the blob's name); without, all blobs that begin
+	// with prefix, below the directory path.
+	Container string `json:"container,omitempty" jsonschema:"pattern=^[a-z0-9]+(-[a-z0-9]+)*$,minLength=3,maxLength=63"`
+	Blob      string `json:"blob,omitempty" jsonschema:"minLength=1,maxLength=1024"`
+	Prefix    string `json:"prefix,omitempty" jsonschema:"minLength=1,maxLength=1024"`
+	// Where the file, or the directory of files, goes, relative to the working
+	// directory.
+	Path string `json:"path,omitempty" jsonschema:"minLength=1,maxLength=1024"`
+	// Octal, such as "0755". Batch's own default is 0770.
+	Mode string `json:"mode,omitempty" jsonschema:"pattern=^0?[0-7][0-7][0-7]$,example=0755"`
 }
 
 // Job holds what belongs to all tasks together.
 type Job struct {
-	Priority         int32 `json:"priority,omitempty"`         // -1000 to 1000; default 0
-	MaxParallelTasks int32 `json:"maxParallelTasks,omitempty"` // default 0: no limit but the nodes
-	// Timeout is the job's own maxWallClockTime, kept by Batch itself should
-	// everything of ours be gone. Default: the run's timeout and ten minutes.
+	// Between jobs on one pool, the higher goes first.
+	Priority int32 `json:"priority,omitempty" jsonschema:"minimum=-1000,maximum=1000,default=0"`
+	// How many tasks run at the same time; 0: as many as the nodes have slots for.
+	MaxParallelTasks int32 `json:"maxParallelTasks,omitempty" jsonschema:"minimum=0,maximum=1000000,default=0"`
+	// The job's own maxWallClockTime, kept by Batch itself should everything of
+	// ours be gone. Default: the run's timeout and ten minutes.
 	Timeout Duration `json:"timeout,omitzero"`
 }
 
 // Task is what is done once for each file.
 type Task struct {
-	// Command is run by /bin/bash. Placeholders arrive in it shell-quoted.
-	Command string `json:"command"`
-	// Output is the file the command writes for each input, relative to the
-	// input's own directory unless it uses {{dir}}; {{output}} in Command names
-	// it. Short for one entry of Outputs.
-	Output  string   `json:"output,omitempty"`
-	Outputs []Output `json:"outputs,omitempty"`
-	// MaxRetries is how often a task that exits with another code than 0 is
-	// run again. Default 0.
-	MaxRetries    int32             `json:"maxRetries,omitempty"`
-	Timeout       Duration          `json:"timeout,omitzero"`   // of one try; default: none but the run's
-	Retention     Duration          `json:"retention,omitzero"` // how long its directory stays on the node; default 7 days, Batch's own
-	Slots         int32             `json:"slots,omitempty"`    // of a node's task slots; default 1
-	Elevated      bool              `json:"elevated,omitempty"`
-	Environment   map[string]string `json:"environment,omitempty"`
-	ResourceFiles []ResourceFile    `json:"resourceFiles,omitempty"` // beside the input file, for every task
+	// Run by /bin/bash. Placeholders arrive in it shell-quoted: {{input}},
+	// {{output}}, {{stem}}, {{name}}, {{ext}}, {{dir}}, {{index}}.
+	Command string `json:"command" jsonschema:"minLength=1"`
+	// The file the command writes for each input, relative to the input's own
+	// directory unless it uses {{dir}}; {{output}} in command names it. Short for
+	// one entry of outputs.
+	Output string `json:"output,omitempty" jsonschema:"minLength=1,maxLength=1024"`
+	// What the command leaves, when output does not say it all.
+	Outputs []Output `json:"outputs,omitempty" jsonschema:"minItems=1,maxItems=50"`
+	// How often a task that exits with another code than 0 is run again.
+	MaxRetries int32 `json:"maxRetries,omitempty" jsonschema:"minimum=0,maximum=100,default=0"`
+	// Of one try. Default: none but the run's.
+	Timeout Duration `json:"timeout,omitzero"`
+	// How long the task's directory stays on the node. Default: 7 days, Batch's own.
+	Retention Duration `json:"retention,omitzero"`
+	// How many of a node's task slots one task takes.
+	Slots int32 `json:"slots,omitempty" jsonschema:"minimum=1,maximum=256,default=1"`
+	// As an administrator.
+	Elevated bool `json:"elevated,omitempty"`
+	// Environment variables. Names that begin with AZ_BATCH_ are Batch's own.
+	Environment map[string]string `json:"environment,omitempty"`
+	// Files that every task finds beside its input.
+	ResourceFiles []ResourceFile `json:"resourceFiles,omitempty"`
 }
 
-// Output is one file or, by pattern, several files that a task leaves.
-// Exactly one of File and Pattern is set.
+// Output is one file or, by pattern, several files that a task leaves. Exactly
+// one of file and pattern is set.
 type Output struct {
-	// File may hold placeholders; relative to the input's own directory unless
-	// it uses {{dir}}.
-	File string `json:"file,omitempty"`
-	// Pattern is a glob below the working directory: *, ?, [abc], **.
-	Pattern string `json:"pattern,omitempty"`
-	// To is the directory that what Pattern finds goes to, in the output
-	// container and in Outputs.Dir. It may hold placeholders and must differ
-	// between inputs. Default: "{{stem}}".
-	To string `json:"to,omitempty"`
-	// When is "success" (default) or "always".
-	When string `json:"when,omitempty"`
+	// May hold placeholders; relative to the input's own directory unless it
+	// uses {{dir}}.
+	File string `json:"file,omitempty" jsonschema:"minLength=1,maxLength=1024"`
+	// A glob below the working directory: *, ?, [abc], **.
+	Pattern string `json:"pattern,omitempty" jsonschema:"minLength=1,maxLength=1024"`
+	// The directory that what pattern finds goes to, in the output container and
+	// in outputs.dir. It may hold placeholders and must differ between inputs.
+	To string `json:"to,omitempty" jsonschema:"minLength=1,maxLength=1024,default={{stem}}"`
+	// Whether the output is kept only of a task that exits with code 0.
+	When string `json:"when,omitempty" jsonschema:"enum=success,enum=always,default=success"`
 }
 
 // Outputs says where outputs are fetched to when the run has them all.
 type Outputs struct {
-	Dir string `json:"dir,omitempty"` // on the machine Inputs.Host; default: they stay in the output container only
+	// A directory on the machine inputs.host, relative to the document's own.
+	// Default: outputs stay in the output container only.
+	Dir string `json:"dir,omitempty" jsonschema:"minLength=1,maxLength=4096"`
 }
 
 // Cleanup says what happens to job and pool when the tasks are done.
 type Cleanup struct {
-	When       string   `json:"when,omitempty"`       // approval (default), always or never
-	Deadline   Duration `json:"deadline,omitzero"`    // of the approval; default 24h
-	OnDeadline string   `json:"onDeadline,omitempty"` // delete (default) or keep
+	// Whether a person is asked first.
+	When string `json:"when,omitempty" jsonschema:"enum=approval,enum=always,enum=never,default=approval"`
+	// How long the run waits for the approval.
+	Deadline Duration `json:"deadline,omitzero" jsonschema:"default=24h"`
+	// What happens when nobody answers.
+	OnDeadline string `json:"onDeadline,omitempty" jsonschema:"enum=delete,enum=keep,default=delete"`
 }
 
 // The values of Output.When, Cleanup.When and Cleanup.OnDeadline.

@@ -1,0 +1,221 @@
+package workload
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+)
+
+// checkSchema reports all that the schema refuses in the tree, each violation in
+// words and at its place, and takes what is refused out of the tree.
+func (c *check) checkSchema() {
+	err := theSchema().schema.Validate(c.root.plain())
+	var refused *jsonschema.ValidationError
+	if !errors.As(err, &refused) {
+		return
+	}
+	violations := leaves(refused)
+	for _, v := range violations {
+		if unknown, ok := v.ErrorKind.(*kind.AdditionalProperties); ok {
+			c.unknownKeys(c.find(v.InstanceLocation), unknown.Properties, theSchema().at(v.SchemaURL))
+		}
+	}
+	// After the unknown keys: a key that is missing may be among them, misspelt.
+	for _, v := range violations {
+		switch k := v.ErrorKind.(type) {
+		case *kind.AdditionalProperties:
+		case *kind.Required:
+			c.missingKeys(c.find(v.InstanceLocation), k.Missing)
+		default:
+			c.wrongValue(c.find(v.InstanceLocation), v.ErrorKind)
+		}
+	}
+}
+
+// leaves are the violations themselves, without the references that led there.
+func leaves(e *jsonschema.ValidationError) []*jsonschema.ValidationError {
+	if len(e.Causes) == 0 {
+		return []*jsonschema.ValidationError{e}
+	}
+	var all []*jsonschema.ValidationError
+	for _, cause := range e.Causes {
+		all = append(all, leaves(cause)...)
+	}
+	return all
+}
+
+func (c *check) missingKeys(f found, missing []string) {
+	for _, key := range missing {
+		field := join(f.field, key)
+		c.rule(field, "is required")
+		c.excuse(field)
+	}
+}
+
+// wrongValue reports one problem for one value, however many there are.
+func (c *check) wrongValue(f found, k jsonschema.ErrorKind) {
+	if slices.ContainsFunc(c.problems, func(p Problem) bool { return p.Field == f.field }) {
+		return
+	}
+	c.refuse(f.field, explain(k, f.node))
+	c.excuse(f.field)
+	f.drop(wantedKind(k))
+}
+
+func wantedKind(k jsonschema.ErrorKind) valueKind {
+	if t, ok := k.(*kind.Type); ok && slices.Contains(t.Want, "object") {
+		return object
+	}
+	return text
+}
+
+// explain says what is allowed. It never repeats a value that is text and may
+// be anything: addresses and environment variables may hold secrets.
+func explain(k jsonschema.ErrorKind, n *node) string {
+	switch k := k.(type) {
+	case *kind.Type:
+		return wrongType(k, n)
+	case *kind.Enum:
+		return wrongChoice(k)
+	case *kind.Pattern:
+		return "must be " + allowedBy[k.Want]
+	case *kind.Format:
+		return k.Err.Error()
+	case *kind.Minimum:
+		return fmt.Sprintf("must be %s or more, not %s", k.Want.RatString(), k.Got.RatString())
+	case *kind.Maximum:
+		return fmt.Sprintf("must be %s or less, not %s", k.Want.RatString(), k.Got.RatString())
+	case *kind.MinLength:
+		if k.Got == 0 {
+			return "must not be empty"
+		}
+		return fmt.Sprintf("must have at least %d characters, not %d", k.Want, k.Got)
+	case *kind.MaxLength:
+		return fmt.Sprintf("must have at most %d characters, not %d", k.Want, k.Got)
+	case *kind.MinItems:
+		return fmt.Sprintf("must have at least %d entries; leave the key out for the default", k.Want)
+	case *kind.MaxItems:
+		return fmt.Sprintf("must have at most %d entries, not %d", k.Want, k.Got)
+	}
+	return "is not what the schema allows"
+}
+
+// allowedBy says in words what each pattern of the schema allows.
+var allowedBy = map[string]string{
+	`^[A-Za-z0-9][A-Za-z0-9-]*$`:      "letters, digits and dashes, and begin with a letter or a digit, such as mp4-to-mp3",
+	`^[a-z0-9]+(-[a-z0-9]+)*$`:        "a container's name: 3 to 63 lower-case letters, digits and single dashes, beginning and ending with a letter or a digit",
+	`^[A-Za-z0-9_-]+$`:                "letters, digits, dashes and underscores",
+	`^[A-Za-z0-9._-]+$`:               "letters, digits, dots, dashes and underscores",
+	`^batch\.node\.[A-Za-z0-9._ -]+$`: `the id of a Batch node agent, such as "batch.node.ubuntu 24.04"`,
+	`^0?[0-7][0-7][0-7]$`:             `three or four octal digits in quotes, such as "0755"`,
+	`^[^\s/@]+$`:                      "a host name, as the machine itself says it",
+}
+
+func wrongType(k *kind.Type, n *node) string {
+	want := "something else"
+	if len(k.Want) > 0 {
+		want = k.Want[0]
+	}
+	switch want {
+	case "string":
+		if n.kind == number || n.kind == boolean {
+			return fmt.Sprintf("must be text, not %s; put it in quotes", n.kind)
+		}
+		return fmt.Sprintf("must be text, not %s", n.kind)
+	case "integer":
+		return "must be a whole number" + notKind(n)
+	case "boolean":
+		return "must be true or false, without quotes"
+	case "array":
+		return "must be a list, such as [one, two]" + notKind(n)
+	}
+	return "must be a group of keys" + notKind(n)
+}
+
+func notKind(n *node) string {
+	if n.kind == number {
+		return "" // a number that is not whole: "not a number" would mislead
+	}
+	return ", not " + string(n.kind)
+}
+
+func wrongChoice(k *kind.Enum) string {
+	choices := make([]string, len(k.Want))
+	for i, v := range k.Want {
+		choices[i] = fmt.Sprint(v)
+	}
+	message := "must be " + choices[0]
+	if last := len(choices) - 1; last > 0 {
+		message = "must be " + strings.Join(choices[:last], ", ") + " or " + choices[last]
+	}
+	got, ok := k.Got.(string)
+	if !ok {
+		return message
+	}
+	message += fmt.Sprintf(", not %q", shorten(got))
+	if near := nearest(got, choices); near != "" {
+		message += fmt.Sprintf("; did you mean %s?", near)
+	}
+	return message
+}
+
+// azureWords are what Azure calls things that have a shorter name here.
+var azureWords = map[string]string{
+	"commandLine":            "command",
+	"containerUrl":           "container",
+	"environmentSettings":    "environment",
+	"filePath":               "path",
+	"filePattern":            "pattern",
+	"fileMode":               "mode",
+	"httpUrl":                "url",
+	"imageReference":         "image",
+	"lowPriorityNodes":       "spotNodes",
+	"maxTaskRetryCount":      "maxRetries",
+	"maxWallClockTime":       "timeout",
+	"nodeAgentSKUId":         "nodeAgentSku",
+	"outputFiles":            "outputs",
+	"requiredSlots":          "slots",
+	"retentionTime":          "retention",
+	"retries":                "maxRetries",
+	"targetDedicatedNodes":   "dedicatedNodes",
+	"targetLowPriorityNodes": "spotNodes",
+	"taskSlotsPerNode":       "taskSlots",
+	"virtualMachineImageId":  "id",
+}
+
+// unknownKeys reports keys that the schema does not have, each with the one
+// that was probably meant, and takes that one for being there.
+func (c *check) unknownKeys(f found, unknown []string, schema map[string]any) {
+	known := keys(schema)
+	for _, key := range unknown {
+		field := join(f.field, key)
+		if !c.isExcused(field) {
+			c.refuse(field, "unknown key; "+c.instead(f, key, known))
+			c.excuse(field)
+		}
+		f.node.remove(key)
+	}
+}
+
+// instead says which key to write in place of an unknown one.
+func (c *check) instead(f found, key string, known []string) string {
+	meant := nearest(key, known)
+	if word := azureWords[key]; slices.Contains(known, word) {
+		meant = word
+	}
+	if meant != "" {
+		c.excuse(join(f.field, meant))
+		return fmt.Sprintf("did you mean %s?", meant)
+	}
+	if homes := theSchema().homes(key); len(homes) > 0 {
+		for _, home := range homes {
+			c.excuse(join(home, key))
+		}
+		return fmt.Sprintf("%s belongs under %s", key, strings.Join(homes, " or "))
+	}
+	return "known here: " + strings.Join(known, ", ")
+}

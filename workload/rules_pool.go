@@ -1,0 +1,82 @@
+package workload
+
+import (
+	"regexp"
+	"strings"
+)
+
+func (c *check) checkPool(p *Pool) {
+	if c.has("pool.id") {
+		c.checkOwnPool()
+		return
+	}
+	if !c.has("pool.vmSize") {
+		c.rule("pool.vmSize", "is required, unless id names a pool that exists", "pool.vmSize", "pool.id")
+	}
+	c.checkImage(&p.Image)
+	if !c.has("pool.nodeAgentSku") {
+		c.rule("pool.nodeAgentSku", `is required with image: the Batch node agent that fits it, such as "batch.node.ubuntu 24.04"`,
+			"pool.nodeAgentSku", "pool.id")
+	}
+	if strings.HasPrefix(p.NodeAgentSKU, "batch.node.windows") {
+		c.rule("pool.nodeAgentSku", "must be of a Linux image: commands are run by /bin/bash")
+	}
+	if p.DedicatedNodes+p.SpotNodes == 0 {
+		c.rule("pool", "has no nodes; set dedicatedNodes, spotNodes or both above 0",
+			"pool.dedicatedNodes", "pool.spotNodes", "pool.id")
+	}
+	c.checkStartTask(p.StartTask)
+}
+
+// checkOwnPool judges a pool that exists: it is used as it is.
+func (c *check) checkOwnPool() {
+	pool := c.root.member("pool")
+	if pool == nil || pool.value.kind != object {
+		return
+	}
+	for _, m := range pool.value.members {
+		if m.key != "id" {
+			c.rule(join("pool", m.key), "cannot be beside id: a pool that exists is used as it is; leave it out")
+		}
+	}
+}
+
+var galleryImage = regexp.MustCompile(
+	`(?i)^/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.Compute/galleries/[^/]+/images/[^/]+(/versions/[^/]+)?$`)
+
+func (c *check) checkImage(image *Image) {
+	if c.has("pool.image.id") {
+		for _, field := range []string{"pool.image.publisher", "pool.image.offer", "pool.image.sku", "pool.image.version"} {
+			if c.has(field) {
+				c.rule(field, "cannot be beside id: an image is one of the marketplace or one of a gallery", field, "pool.image.id")
+			}
+		}
+		if !galleryImage.MatchString(image.ID) {
+			c.rule("pool.image.id", "must be the resource id of a gallery image: "+
+				"/subscriptions/.../resourceGroups/.../providers/Microsoft.Compute/galleries/.../images/...")
+		}
+		return
+	}
+	if !c.has("pool.image") {
+		c.rule("pool.image", "is required: publisher, offer and sku of a marketplace image, or id of a gallery image",
+			"pool.image", "pool.id")
+		return
+	}
+	for _, field := range []string{"pool.image.publisher", "pool.image.offer", "pool.image.sku"} {
+		if !c.has(field) {
+			c.rule(field, "is required, unless id names a gallery image", field, "pool.image.id")
+		}
+	}
+}
+
+func (c *check) checkStartTask(s *StartTask) {
+	if s == nil {
+		return
+	}
+	c.checkPlain("pool.startTask.command", s.Command)
+	for _, message := range checkCommand(template{{literal: s.Command}}) {
+		c.rule("pool.startTask.command", message)
+	}
+	c.checkEnvironment("pool.startTask.environment", s.Environment)
+	c.checkResourceFiles("pool.startTask.resourceFiles", s.ResourceFiles)
+}
