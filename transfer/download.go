@@ -1,0 +1,293 @@
+package transfer
+
+import (
+	"bytes"
+	"context"
+	"crypto/md5"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
+	"golang.org/x/sys/unix"
+)
+
+// Download is a blob and the file it becomes.
+type Download struct {
+	Blob string
+	Name string // slash-separated path below the directory
+	Size int64  // of the blob when it was listed
+	MD5  []byte // empty when the list has none
+}
+
+// Downloader fetches blobs to one directory. Its calls may run at the same
+// time, and keep to its limits together.
+type Downloader struct {
+	root    *os.Root
+	lock    *os.File
+	files   *semaphore.Weighted
+	buffers *buffers
+}
+
+// OpenDownloader makes the directory if there is none and keeps other
+// Downloaders, of this process and of others, away from it until Close.
+func OpenDownloader(dir string, limits Limits) (*Downloader, error) {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return nil, fmt.Errorf("make the directory for downloads: %w", err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open the directory for downloads: %w", err)
+	}
+	lock, err := root.Open(".")
+	if err == nil {
+		err = lockDirectory(lock)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("directory %q: %w", dir, err), root.Close())
+	}
+	limits = limits.withDefaults()
+	return &Downloader{root: root, lock: lock, files: semaphore.NewWeighted(int64(limits.Files)), buffers: newBuffers(limits.Memory)}, nil
+}
+
+// lockDirectory goes on without a lock on a file system that has none.
+func lockDirectory(dir *os.File) error {
+	if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
+		return errors.Join(errors.New("another download into it is under way; wait until it has ended"), dir.Close())
+	}
+	return nil
+}
+
+// Close frees the directory for others.
+func (d *Downloader) Close() error { return errors.Join(d.lock.Close(), d.root.Close()) }
+
+// Download fetches the blobs to files of their names, and makes the
+// directories these need. A file that is there with the listed size and MD5 is
+// not fetched again; any other is replaced. A file appears under its name when
+// its size and, where the list or the service has one, its MD5 are right: a
+// wrong one is an error with the cause ErrMismatch. A name that leads out of
+// the directory is an error. The first error ends the call and names its file.
+//
+// When Download returns no error, the files' content is on the disk, not only
+// in the kernel's memory.
+//
+// progress is as for Upload.
+func (d *Downloader) Download(ctx context.Context, from *container.Client, downloads []Download, progress func(Progress)) error {
+	if err := distinct(downloads); err != nil {
+		return err
+	}
+	call := &downloadCall{Downloader: d, from: from, meter: newMeter(progress)}
+	err := each(ctx, d.files, downloads, func(ctx context.Context, _ int, download Download) error {
+		skipped, err := call.fetch(ctx, download)
+		if err != nil {
+			return fmt.Errorf("download blob %q to %q: %w", download.Blob, path.Join(d.root.Name(), download.Name), err)
+		}
+		call.meter.done(skipped)
+		return nil
+	})
+	if err == nil {
+		err = syncFiles(d.lock)
+	}
+	if err != nil {
+		return err
+	}
+	call.meter.finish()
+	return nil
+}
+
+// distinct refuses two blobs for one file: one of them would be lost.
+func distinct(downloads []Download) error {
+	blobs := make(map[string]string, len(downloads))
+	for _, download := range downloads {
+		if other, ok := blobs[download.Name]; ok {
+			return fmt.Errorf("blobs %q and %q would both become the file %q", other, download.Blob, download.Name)
+		}
+		blobs[download.Name] = download.Blob
+	}
+	return nil
+}
+
+// downloadCall is one call of Download.
+type downloadCall struct {
+	*Downloader
+	from  *container.Client
+	meter *meter
+}
+
+func (c *downloadCall) fetch(ctx context.Context, download Download) (skipped bool, err error) {
+	if !fs.ValidPath(download.Name) || download.Name == "." {
+		return false, errors.New("the name is not a relative path without . and ..")
+	}
+	if err := fits(download.Size, c.buffers.limit); err != nil {
+		return false, err
+	}
+	if there, err := c.isThere(ctx, download); err != nil || there {
+		return there, err
+	}
+	if dir := path.Dir(download.Name); dir != "." {
+		if err := c.root.MkdirAll(dir, 0o777); err != nil {
+			return false, err
+		}
+	}
+	temporary := path.Join(path.Dir(download.Name), temporaryName(download.Name))
+	if err := c.fetchTo(ctx, temporary, download); err != nil {
+		return false, errors.Join(err, ignoreAbsent(c.root.Remove(temporary)))
+	}
+	return false, c.root.Rename(temporary, download.Name)
+}
+
+// temporaryName is short, whatever the length of the name it stands for, and
+// always the same, so that what a crash leaves is used up by the next try.
+func temporaryName(name string) string {
+	sum := sha256.Sum256([]byte(name))
+	return ".durabatch-" + hex.EncodeToString(sum[:8])
+}
+
+func ignoreAbsent(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// isThere compares the file with the list. A file that cannot be read is
+// fetched anew.
+func (c *downloadCall) isThere(ctx context.Context, download Download) (bool, error) {
+	info, err := c.root.Lstat(download.Name)
+	if err != nil || !info.Mode().IsRegular() || info.Size() != download.Size || len(download.MD5) == 0 {
+		return false, nil
+	}
+	file, err := c.root.Open(download.Name)
+	if err != nil {
+		return false, nil
+	}
+	defer file.Close()
+	buffer, err := c.buffers.get(ctx, min(download.Size, leastBlock))
+	if err != nil {
+		return false, err
+	}
+	defer buffer.release()
+	sum := md5.New()
+	for ctx.Err() == nil {
+		n, err := file.Read(buffer.data)
+		sum.Write(buffer.data[:n])
+		c.meter.alive()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return false, nil
+		}
+	}
+	return bytes.Equal(sum.Sum(nil), download.MD5), ctx.Err()
+}
+
+// fetchTo writes the blob to a new file.
+func (c *downloadCall) fetchTo(ctx context.Context, temporary string, download Download) error {
+	if err := ignoreAbsent(c.root.Remove(temporary)); err != nil {
+		return err
+	}
+	file, err := c.root.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	err = c.receive(ctx, file, download)
+	if err == nil {
+		err = syncFile(file)
+	}
+	return errors.Join(err, file.Close())
+}
+
+// receive asks for several ranges at once and writes them in order, which lets
+// one pass compute the MD5.
+func (c *downloadCall) receive(ctx context.Context, file io.Writer, download Download) error {
+	first, err := c.openFirst(ctx, download)
+	if err != nil {
+		return err
+	}
+	defer first.body.Close()
+	sum := md5.New()
+	if err := c.receiveBlocks(ctx, io.MultiWriter(file, sum), download, first); err != nil {
+		return err
+	}
+	expected := download.MD5
+	if len(expected) == 0 {
+		expected = first.md5
+	}
+	if got := sum.Sum(nil); len(expected) > 0 && !bytes.Equal(expected, got) {
+		return fmt.Errorf("%w: its MD5 is %x, %x was expected", ErrMismatch, got, expected)
+	}
+	return nil
+}
+
+// openFirst asks for the first block. The answer tells what the blob is now.
+func (c *downloadCall) openFirst(ctx context.Context, download Download) (span, error) {
+	length := blockSize(download.Size)
+	if download.Size <= length {
+		length = 0 // all of it; a range of an empty blob would be an error
+	}
+	first, err := open(ctx, c.from, download.Blob, 0, length, "")
+	if err != nil {
+		return span{}, err
+	}
+	if first.size != download.Size {
+		return span{}, errors.Join(fmt.Errorf("%w: it is %d bytes, %d were expected", ErrMismatch, first.size, download.Size), first.body.Close())
+	}
+	return first, nil
+}
+
+// receiveBlocks gives every block a goroutine, which waits for its turn before
+// it writes. Memory bounds how many there are.
+func (c *downloadCall) receiveBlocks(ctx context.Context, to io.Writer, download Download, first span) error {
+	group, groupCtx := errgroup.WithContext(ctx)
+	turn := make(chan struct{})
+	close(turn)
+	for b := range blocks(download.Size) {
+		buffer, err := c.buffers.get(groupCtx, b.length)
+		if err != nil {
+			break // either the group or the caller's context has ended
+		}
+		mine, next := turn, make(chan struct{})
+		turn = next
+		group.Go(func() error {
+			defer buffer.release()
+			if err := c.fill(groupCtx, buffer.data, b, download, first); err != nil {
+				return err
+			}
+			select {
+			case <-mine:
+			case <-groupCtx.Done():
+				return groupCtx.Err()
+			}
+			defer close(next)
+			_, err := to.Write(buffer.data)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+// fill reads one block, from the answer that is open already if it is the
+// first. A blob that was replaced meanwhile is an error, not a mixture.
+func (c *downloadCall) fill(ctx context.Context, data []byte, b block, download Download, first span) error {
+	s := first
+	if b.index > 0 {
+		var err error
+		if s, err = open(ctx, c.from, download.Blob, b.offset, b.length, first.etag); err != nil {
+			return err
+		}
+		defer s.body.Close()
+	}
+	_, err := io.ReadFull(meteredReader{s.body, c.meter}, data)
+	return err
+}

@@ -1,0 +1,91 @@
+package transfer
+
+import (
+	"context"
+	"math/bits"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
+)
+
+// Limits bound an Uploader or a Downloader over all of its calls together.
+type Limits struct {
+	// Files is how many files are under way at once. Default 32.
+	Files int
+	// Memory is how many bytes of file content are held at once; it bounds how
+	// many blocks of large files are under way. Default 64 MiB, at least 8 MiB.
+	Memory int64
+}
+
+const (
+	defaultFiles  = 32
+	defaultMemory = 64 << 20
+	leastMemory   = 2 * leastBlock
+)
+
+func (l Limits) withDefaults() Limits {
+	if l.Files <= 0 {
+		l.Files = defaultFiles
+	}
+	if l.Memory <= 0 {
+		l.Memory = defaultMemory
+	}
+	l.Memory = max(l.Memory, leastMemory)
+	return l
+}
+
+// each calls do for every item, in order, as the slots that calls share become
+// free. The first error cancels the others and is the answer.
+func each[T any](ctx context.Context, slots *semaphore.Weighted, items []T, do func(context.Context, int, T) error) error {
+	group, groupCtx := errgroup.WithContext(ctx)
+	for i, item := range items {
+		if slots.Acquire(groupCtx, 1) != nil {
+			break // either the group or the caller's context has ended
+		}
+		group.Go(func() error {
+			defer slots.Release(1)
+			return do(groupCtx, i, item)
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+// buffers lends memory, all of it together at most its limit. Nobody may wait
+// for one buffer while holding another that is freed only afterwards.
+type buffers struct {
+	limit int64
+	free  *semaphore.Weighted
+	pools [64]sync.Pool // by the power of two that is their size
+}
+
+func newBuffers(limit int64) *buffers {
+	return &buffers{limit: limit, free: semaphore.NewWeighted(limit)}
+}
+
+// buffer is lent memory; release gives it back.
+type buffer struct {
+	data    []byte
+	release func()
+}
+
+// get waits until size bytes, rounded up to a power of two, are free.
+func (b *buffers) get(ctx context.Context, size int64) (buffer, error) {
+	class := bits.Len64(uint64(max(size, 1<<10) - 1))
+	weight := min(int64(1)<<class, b.limit)
+	if err := b.free.Acquire(ctx, weight); err != nil {
+		return buffer{}, err
+	}
+	memory, ok := b.pools[class].Get().(*[]byte)
+	if !ok {
+		fresh := make([]byte, 1<<class)
+		memory = &fresh
+	}
+	return buffer{data: (*memory)[:size], release: func() {
+		b.pools[class].Put(memory)
+		b.free.Release(weight)
+	}}, nil
+}
