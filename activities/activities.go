@@ -1,0 +1,59 @@
+// Package activities holds the steps of a run: what RunWorkload asks of Blob
+// and of Batch. An activity can run twice and can be killed at any
+// instruction: names are given from outside and computed, "exists and is
+// ours" is success, and a heartbeat says where to resume.
+package activities
+
+import (
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/batch/azbatch"
+
+	"github.com/durabatch/durabatch/azure"
+	"github.com/durabatch/durabatch/transfer"
+	"github.com/durabatch/durabatch/workload"
+)
+
+// Activities reach Azure with one set of credentials. They keep no state of a
+// run: that is in Temporal and in Azure.
+type Activities struct {
+	Batch   *azbatch.Client
+	Storage *azure.Storage
+	// Uploader bounds the files and the memory of all uploads together.
+	Uploader *transfer.Uploader
+	// Limits bound each fetch.
+	Limits transfer.Limits
+}
+
+// Owner is written on everything a run creates, so that it is never taken for
+// somebody else's.
+type Owner struct {
+	WorkflowID string `json:"workflowId"`
+	RunID      string `json:"runId"` // the first run id, the same over resets and continue-as-new
+	Namespace  string `json:"namespace"`
+}
+
+// Where the records of a run are in the output container. Everything else in
+// it is the users' outputs.
+const (
+	listPrefix     = workload.Reserved + "list"
+	manifestPrefix = workload.Reserved + "manifest"
+	resultsPrefix  = workload.Reserved + "results"
+	logsPrefix     = workload.Reserved + "logs/"
+)
+
+// logsOf is where a task's stdout.txt and stderr.txt are in the output
+// container.
+func logsOf(taskID string) string { return logsPrefix + taskID }
+
+// partSize is how many files share one part of the list, the manifest and the
+// results: few enough that tasks begin before the last file is uploaded, many
+// enough that parts do not cost more than files.
+func partSize(files int64) int64 { return min(max(files/16, 1), 1000) }
+
+// pollInterval is how long to wait for the next look at something that has
+// been watched since started: often at first, so that short work is not made
+// long, then seldom, so that long work does not cost calls.
+func pollInterval(watched time.Duration) time.Duration {
+	return min(max(watched/20, 500*time.Millisecond), 30*time.Second)
+}

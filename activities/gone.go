@@ -1,0 +1,30 @@
+package activities
+
+import (
+	"context"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+)
+
+// untilGone looks until what is looked at answers 404.
+func untilGone(ctx context.Context, look func(context.Context) error) error {
+	for started := time.Now(); ; {
+		err := look(ctx)
+		if err != nil {
+			return unlessGone(err)
+		}
+		activity.RecordHeartbeat(ctx)
+		if err := pause(ctx, pollInterval(time.Since(started))); err != nil {
+			return err
+		}
+	}
+}
+
+// unlessGone makes success of the failure to find what was to be deleted.
+func unlessGone(err error) error {
+	if isGone(err) {
+		return nil
+	}
+	return err
+}

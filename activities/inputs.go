@@ -1,0 +1,139 @@
+package activities
+
+import (
+	"context"
+	"path"
+	"strings"
+
+	"github.com/durabatch/durabatch/azure"
+	"github.com/durabatch/durabatch/transfer"
+	"github.com/durabatch/durabatch/workload"
+)
+
+// ScanInput says where the files are and what is to be done with them.
+type ScanInput struct {
+	Owner     Owner              `json:"owner"`
+	Inputs    workload.Inputs    `json:"inputs"`
+	Task      workload.Task      `json:"task"`
+	Resources workload.Resources `json:"resources"`
+}
+
+// ScanResult counts what was found. The list itself is in Blob.
+type ScanResult struct {
+	Files int64 `json:"files"`
+	Bytes int64 `json:"bytes"`
+	Parts int   `json:"parts"` // of the list
+}
+
+// Scan finds the inputs, refuses what cannot be run, creates the run's
+// containers and writes the list of inputs to the output container. It looks
+// twice, first to judge and then to write, so that nothing is created for a
+// workload that is refused and the list never has to fit into memory.
+func (a *Activities) Scan(ctx context.Context, in ScanInput) (ScanResult, error) {
+	found, err := a.judge(ctx, in)
+	if err != nil {
+		return ScanResult{}, err
+	}
+	if in.Inputs.Dir != "" {
+		if err := a.createContainer(ctx, in.Resources.InputContainer, in.Owner); err != nil {
+			return ScanResult{}, err
+		}
+	}
+	if err := a.createContainer(ctx, in.Resources.OutputContainer, in.Owner); err != nil {
+		return ScanResult{}, err
+	}
+	return a.writeList(ctx, in, found)
+}
+
+// judge counts the inputs and refuses the workload whose files cannot be run.
+func (a *Activities) judge(ctx context.Context, in ScanInput) (ScanResult, error) {
+	var found ScanResult
+	names := workload.NewNameCheck(in.Task)
+	err := a.eachInput(ctx, in.Inputs, func(input workload.Input) error {
+		found.Files++
+		found.Bytes += input.Size
+		if err := names.Add(input.Index, input.Name); err != nil {
+			return refuse(InvalidWorkload, "%v", err)
+		}
+		return nil
+	})
+	if err != nil {
+		return ScanResult{}, err
+	}
+	if found.Files == 0 {
+		return ScanResult{}, refuse(InvalidWorkload, "%s holds no file that matches %s",
+			origin(in.Inputs), strings.Join(in.Inputs.Match, ", "))
+	}
+	return found, nil
+}
+
+// writeList writes the list of inputs in parts and checks that the files are
+// still those that were judged.
+func (a *Activities) writeList(ctx context.Context, in ScanInput, found ScanResult) (ScanResult, error) {
+	list := a.inputParts(in.Resources, listPrefix)
+	size := partSize(found.Files)
+	var part []workload.Input
+	written := ScanResult{Bytes: found.Bytes}
+	err := a.eachInput(ctx, in.Inputs, func(input workload.Input) error {
+		part = append(part, input)
+		written.Files++
+		if int64(len(part)) < size && written.Files < found.Files {
+			return nil
+		}
+		err := list.Write(ctx, written.Parts, written.Files == found.Files, part)
+		part = part[:0]
+		written.Parts++
+		return fail(err, "write the list of inputs to container %s", in.Resources.OutputContainer)
+	})
+	if err == nil && written.Files != found.Files {
+		return ScanResult{}, refuse(InvalidWorkload, "%s changed while it was read: %d files, then %d; start the run when nothing writes there",
+			origin(in.Inputs), found.Files, written.Files)
+	}
+	return written, err
+}
+
+// eachInput yields the inputs in the order of their names, which is the same
+// every time.
+func (a *Activities) eachInput(ctx context.Context, in workload.Inputs, yield func(workload.Input) error) error {
+	if in.Container != "" {
+		return a.eachBlob(ctx, in, yield)
+	}
+	var index int64
+	err := transfer.Walk(ctx, in.Dir, in.Match, func(file transfer.File) error {
+		input := workload.Input{Index: index, Name: file.Name, Blob: workload.BlobName(file.Name), Size: file.Size, ModTime: file.ModTime}
+		index++
+		return yield(input)
+	})
+	if err != nil && isLocal(err) {
+		return refuse(InvalidWorkload, "inputs.dir: %v", err)
+	}
+	return err
+}
+
+// eachBlob yields what is in a container of the user's. A name is what comes
+// after the last slash of the prefix, as if that were a directory.
+func (a *Activities) eachBlob(ctx context.Context, in workload.Inputs, yield func(workload.Input) error) error {
+	var index int64
+	err := transfer.WalkContainer(ctx, a.Storage.Container(in.Container), in.Prefix, in.Match, func(blob transfer.Blob) error {
+		input := workload.Input{Index: index, Name: blob.Name, Blob: blob.Blob, Size: blob.Size, MD5: blob.MD5}
+		index++
+		return yield(input)
+	})
+	if azure.Is(err, azure.CodeContainerNotFound) {
+		return refuse(InvalidWorkload, "inputs.container: there is no container %s in the storage account", in.Container)
+	}
+	return failFirst(err, "list container %s", in.Container)
+}
+
+// inputParts are the parts of the list or of the manifest.
+func (a *Activities) inputParts(r workload.Resources, prefix string) transfer.Parts[workload.Input] {
+	return transfer.Parts[workload.Input]{Container: a.Storage.Container(r.OutputContainer), Prefix: prefix}
+}
+
+// origin names where inputs come from, for people.
+func origin(in workload.Inputs) string {
+	if in.Container != "" {
+		return "container " + path.Join(in.Container, in.Prefix)
+	}
+	return in.Dir
+}

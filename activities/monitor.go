@@ -1,0 +1,191 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
+	"github.com/Azure/azure-sdk-for-go/sdk/batch/azbatch"
+	"go.temporal.io/sdk/activity"
+
+	"github.com/durabatch/durabatch/workload"
+)
+
+// WaitInput names what to watch.
+type WaitInput struct {
+	Owner   Owner  `json:"owner"`
+	Job     string `json:"job"`
+	Pool    string `json:"pool"`
+	OwnPool bool   `json:"ownPool"` // the run created it, so nobody else will mend it
+	Files   int64  `json:"files"`
+}
+
+// WaitResult is how the wait ended. Without Failure, every task is completed.
+type WaitResult struct {
+	Counts  workload.Counts   `json:"counts"`
+	Failure *workload.Failure `json:"failure,omitempty"`
+}
+
+// Wait watches the job until it is completed, or until nothing can complete it
+// any more. Task counts are for progress and may lag; the end is told by the
+// job's own state, which Submit has tied to its tasks.
+func (a *Activities) Wait(ctx context.Context, in WaitInput) (WaitResult, error) {
+	for started := time.Now(); ; {
+		seen, err := a.look(ctx, in)
+		if err != nil {
+			return WaitResult{}, err
+		}
+		activity.RecordHeartbeat(ctx, workload.Progress{
+			Step: "wait", Files: seen.counts.Completed(), Total: in.Files,
+			Counts: seen.counts, Nodes: seen.nodes, Reason: seen.reason,
+		})
+		if seen.failure != nil || seen.done {
+			return WaitResult{Counts: seen.counts, Failure: seen.failure}, nil
+		}
+		if err := pause(ctx, pollInterval(time.Since(started))); err != nil {
+			return WaitResult{}, err
+		}
+	}
+}
+
+// sight is what one look at job and pool shows.
+type sight struct {
+	counts  workload.Counts
+	nodes   map[string]int32
+	reason  string            // why nothing moves, when nothing does
+	failure *workload.Failure // why nothing will move any more
+	done    bool
+}
+
+// look asks for the job first: whatever became of the pool, a job that is
+// completed is the end.
+func (a *Activities) look(ctx context.Context, in WaitInput) (sight, error) {
+	var seen sight
+	if err := a.lookAtJob(ctx, in, &seen); err != nil || seen.done || seen.failure != nil {
+		return seen, err
+	}
+	return seen, a.lookAtPool(ctx, in, &seen)
+}
+
+func (a *Activities) lookAtJob(ctx context.Context, in WaitInput, seen *sight) error {
+	job, err := a.Batch.GetJob(ctx, in.Job, &azbatch.GetJobOptions{SelectParam: []string{"id", "state", "executionInfo"}})
+	if gone := fail(err, "look at job %s", in.Job); isGone(gone) {
+		seen.failure = &workload.Failure{Code: "JobNotFound",
+			Message: fmt.Sprintf("job %s does not exist any more: somebody deleted it, or the Batch service lost it", in.Job)}
+		return nil
+	} else if gone != nil {
+		return gone
+	}
+	counts, err := a.Batch.GetJobTaskCounts(ctx, in.Job, nil)
+	if err := fail(err, "count the tasks of job %s", in.Job); err != nil {
+		return unlessGone(err)
+	}
+	seen.counts = countsOf(counts.TaskCounts, in.Files)
+	switch state := value(job.State); state {
+	case azbatch.JobStateCompleted:
+		seen.done = true
+		seen.failure = endedEarly(in.Job, job.ExecutionInfo)
+	case azbatch.JobStateDeleting:
+		seen.failure = &workload.Failure{Code: "JobBeingDeleted", Message: fmt.Sprintf("somebody deletes job %s", in.Job)}
+	case azbatch.JobStateDisabled, azbatch.JobStateDisabling:
+		seen.reason = fmt.Sprintf("job %s is %s: somebody disabled it; its tasks go on when it is enabled", in.Job, state)
+	}
+	return nil
+}
+
+// endedEarly is the failure of a job that something else ended than the last
+// of its tasks.
+func endedEarly(job string, info *azbatch.JobExecutionInfo) *workload.Failure {
+	if info == nil {
+		return nil
+	}
+	if e := info.SchedulingError; e != nil {
+		return &workload.Failure{Code: value(e.Code), Message: fmt.Sprintf("Batch could not schedule job %s: %s", job, value(e.Message))}
+	}
+	switch reason := value(info.TerminationReason); reason {
+	case "", "AllTasksComplete":
+		return nil
+	case "MaxWallClockTimeExpiry":
+		return &workload.Failure{Code: reason, Message: fmt.Sprintf("job %s reached its own timeout (job.timeout)", job)}
+	default:
+		return &workload.Failure{Code: reason, Message: fmt.Sprintf("job %s was terminated before its tasks were done (%s)", job, reason)}
+	}
+}
+
+func countsOf(c *azbatch.TaskCounts, total int64) workload.Counts {
+	if c == nil {
+		return workload.Counts{Total: total}
+	}
+	return workload.Counts{
+		Total: total, Active: int64(value(c.Active)), Running: int64(value(c.Running)),
+		Succeeded: int64(value(c.Succeeded)), Failed: int64(value(c.Failed)),
+	}
+}
+
+// nodeCounts asks for the pool's nodes by state, dedicated and spot together.
+func (a *Activities) nodeCounts(ctx context.Context, pool string) (nodeCounts, error) {
+	pager := a.Batch.NewListPoolNodeCountsPager(&azbatch.ListPoolNodeCountsOptions{Filter: to.Ptr("poolId eq '" + pool + "'")})
+	sum := nodeCounts{}
+	for pager.More() {
+		page, err := pager.NextPage(ctx)
+		if err != nil {
+			return nil, fail(err, "count the nodes of pool %s", pool)
+		}
+		for _, counts := range page.Value {
+			sum.add(counts.Dedicated)
+			sum.add(counts.LowPriority)
+		}
+	}
+	return sum, nil
+}
+
+// nodeCounts are nodes by state; states that no node is in are absent.
+type nodeCounts map[string]int32
+
+func (n nodeCounts) add(c *azbatch.NodeCounts) {
+	if c == nil {
+		return
+	}
+	for _, state := range []struct {
+		name  azbatch.NodeState
+		count *int32
+	}{
+		{azbatch.NodeStateCreating, c.Creating},
+		{azbatch.NodeStateStarting, c.Starting},
+		{azbatch.NodeStateWaitingForStartTask, c.WaitingForStartTask},
+		{azbatch.NodeStateStartTaskFailed, c.StartTaskFailed},
+		{azbatch.NodeStateIdle, c.Idle},
+		{azbatch.NodeStateRunning, c.Running},
+		{azbatch.NodeStateOffline, c.Offline},
+		{azbatch.NodeStatePreempted, c.Preempted},
+		{azbatch.NodeStateRebooting, c.Rebooting},
+		{azbatch.NodeStateReimaging, c.Reimaging},
+		{azbatch.NodeStateUpgradingOS, c.UpgradingOS},
+		{azbatch.NodeStateUnusable, c.Unusable},
+		{azbatch.NodeStateUnknown, c.Unknown},
+		{azbatch.NodeStateLeavingPool, c.LeavingPool},
+		{azbatch.NodeStateDeallocating, c.Deallocating},
+		{azbatch.NodeStateDeallocated, c.Deallocated},
+	} {
+		if value(state.count) > 0 {
+			n[string(state.name)] += *state.count
+		}
+	}
+}
+
+func (n nodeCounts) of(states ...azbatch.NodeState) int32 {
+	var sum int32
+	for _, state := range states {
+		sum += n[string(state)]
+	}
+	return sum
+}
+
+func (n nodeCounts) total() int32 {
+	var sum int32
+	for _, count := range n {
+		sum += count
+	}
+	return sum
+}

@@ -1,0 +1,198 @@
+package activities
+
+import (
+	"context"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
+	"github.com/Azure/azure-sdk-for-go/sdk/batch/azbatch"
+	"go.temporal.io/sdk/activity"
+
+	"github.com/durabatch/durabatch/workload"
+)
+
+// Metadata names of pools and jobs.
+const (
+	metadataWorkflowID = "durabatch-workflow-id"
+	metadataRunID      = "durabatch-run-id"
+	metadataNamespace  = "durabatch-namespace"
+)
+
+func (o Owner) metadata() []azbatch.MetadataItem {
+	return []azbatch.MetadataItem{
+		{Name: to.Ptr(metadataWorkflowID), Value: to.Ptr(o.WorkflowID)},
+		{Name: to.Ptr(metadataRunID), Value: to.Ptr(o.RunID)},
+		{Name: to.Ptr(metadataNamespace), Value: to.Ptr(o.Namespace)},
+	}
+}
+
+// owns says whether a pool's or a job's metadata bear the owner's mark.
+func (o Owner) owns(metadata []azbatch.MetadataItem) bool {
+	for _, item := range metadata {
+		if value(item.Name) == metadataRunID {
+			return value(item.Value) == o.RunID
+		}
+	}
+	return false
+}
+
+// CreatePoolInput describes the pool to create, or names the user's own.
+type CreatePoolInput struct {
+	Owner  Owner         `json:"owner"`
+	ID     string        `json:"id"`
+	Pool   workload.Pool `json:"pool"`
+	Slots  int32         `json:"slots"`  // that each task needs
+	Access Access        `json:"access"` // of the start task's resource files
+}
+
+// CreatePool creates the pool, or finds that an earlier attempt did. It does
+// not wait for nodes: Wait watches them. A pool that the user named is only
+// looked at.
+func (a *Activities) CreatePool(ctx context.Context, in CreatePoolInput) error {
+	if in.Pool.ID != "" {
+		return a.checkPool(ctx, in)
+	}
+	content, err := a.poolContent(ctx, in)
+	if err != nil {
+		return err
+	}
+	_, err = a.Batch.CreatePool(ctx, content, nil)
+	if !hasCode(err, "PoolExists", "PoolBeingCreated") {
+		return failFirst(err, "create pool %s", in.ID)
+	}
+	return a.poolIsOurs(ctx, in.ID, in.Owner)
+}
+
+// checkPool refuses a pool of the user's that cannot run the tasks.
+func (a *Activities) checkPool(ctx context.Context, in CreatePoolInput) error {
+	pool, err := a.Batch.GetPool(ctx, in.Pool.ID, &azbatch.GetPoolOptions{SelectParam: []string{"id", "state", "taskSlotsPerNode"}})
+	if err != nil {
+		return failFirst(err, "look at pool %s (pool.id)", in.Pool.ID)
+	}
+	if value(pool.State) != azbatch.PoolStateActive {
+		return refuse(InvalidWorkload, "pool %s is %s; name one that is active", in.Pool.ID, value(pool.State))
+	}
+	if slots := value(pool.TaskSlotsPerNode); slots < in.Slots {
+		return refuse(InvalidWorkload, "pool %s has %d task slots on a node and each task needs %d (task.slots): none could ever run", in.Pool.ID, slots, in.Slots)
+	}
+	return nil
+}
+
+func (a *Activities) poolIsOurs(ctx context.Context, id string, owner Owner) error {
+	pool, err := a.Batch.GetPool(ctx, id, &azbatch.GetPoolOptions{SelectParam: []string{"id", "metadata"}})
+	if err != nil {
+		return fail(err, "look at pool %s", id)
+	}
+	if !owner.owns(pool.Metadata) {
+		return refuse(NotOurs, "pool %s exists and is not this run's; nothing of it was touched. Start the run under another workflow id", id)
+	}
+	return nil
+}
+
+func (a *Activities) poolContent(ctx context.Context, in CreatePoolInput) (azbatch.CreatePoolContent, error) {
+	p := in.Pool
+	content := azbatch.CreatePoolContent{
+		ID:                     to.Ptr(in.ID),
+		VMSize:                 to.Ptr(p.VMSize),
+		TargetDedicatedNodes:   to.Ptr(p.DedicatedNodes),
+		TargetLowPriorityNodes: to.Ptr(p.SpotNodes),
+		TaskSlotsPerNode:       to.Ptr(max(p.TaskSlots, 1)),
+		Metadata:               in.Owner.metadata(),
+		VirtualMachineConfiguration: &azbatch.VirtualMachineConfiguration{
+			ImageReference: imageReference(p.Image),
+			NodeAgentSKUID: to.Ptr(p.NodeAgentSKU),
+		},
+	}
+	if p.StartTask == nil {
+		return content, nil
+	}
+	files, err := a.resourceFiles(ctx, p.StartTask.ResourceFiles, in.Access)
+	if err != nil {
+		return content, err
+	}
+	content.StartTask = &azbatch.StartTask{
+		CommandLine:         to.Ptr(bash(p.StartTask.Command)),
+		WaitForSuccess:      to.Ptr(true),
+		MaxTaskRetryCount:   to.Ptr(p.StartTask.MaxRetries),
+		EnvironmentSettings: environment(p.StartTask.Environment),
+		ResourceFiles:       files,
+		UserIdentity:        userIdentity(p.StartTask.Elevated),
+	}
+	return content, nil
+}
+
+func imageReference(i workload.Image) *azbatch.ImageReference {
+	if i.ID != "" {
+		return &azbatch.ImageReference{VirtualMachineImageID: to.Ptr(i.ID)}
+	}
+	return &azbatch.ImageReference{Publisher: to.Ptr(i.Publisher), Offer: to.Ptr(i.Offer), SKU: to.Ptr(i.SKU), Version: to.Ptr(i.Version)}
+}
+
+func userIdentity(elevated bool) *azbatch.UserIdentity {
+	level := azbatch.ElevationLevelNonAdmin
+	if elevated {
+		level = azbatch.ElevationLevelAdmin
+	}
+	return &azbatch.UserIdentity{AutoUser: &azbatch.AutoUserSpecification{
+		Scope: to.Ptr(azbatch.AutoUserScopePool), ElevationLevel: to.Ptr(level),
+	}}
+}
+
+// PoolInput names a pool of the run's own.
+type PoolInput struct {
+	Owner Owner  `json:"owner"`
+	Pool  string `json:"pool"`
+}
+
+// EmptyPool takes all nodes from the pool, so that it costs nothing while a
+// person decides over it, and answers when the last node is gone.
+func (a *Activities) EmptyPool(ctx context.Context, in PoolInput) error {
+	if err := a.poolIsOurs(ctx, in.Pool, in.Owner); err != nil {
+		return unlessGone(err)
+	}
+	none := azbatch.ResizePoolContent{
+		TargetDedicatedNodes:   to.Ptr[int32](0),
+		TargetLowPriorityNodes: to.Ptr[int32](0),
+		NodeDeallocationOption: to.Ptr(azbatch.NodeDeallocationOptionTerminate),
+	}
+	_, err := a.Batch.ResizePool(ctx, in.Pool, none, nil)
+	if hasCode(err, "PoolBeingResized") {
+		// A resize that still goes on refuses another one: end it, and let the
+		// next attempt find the pool steady.
+		if _, err := a.Batch.StopPoolResize(ctx, in.Pool, nil); err != nil {
+			return unlessGone(fail(err, "stop the resize of pool %s", in.Pool))
+		}
+	}
+	if err != nil {
+		return unlessGone(fail(err, "take the nodes from pool %s", in.Pool))
+	}
+	return a.untilEmpty(ctx, in.Pool)
+}
+
+func (a *Activities) untilEmpty(ctx context.Context, pool string) error {
+	for started := time.Now(); ; {
+		nodes, err := a.nodeCounts(ctx, pool)
+		if err != nil || nodes.total() == 0 {
+			return unlessGone(err)
+		}
+		activity.RecordHeartbeat(ctx)
+		if err := pause(ctx, pollInterval(time.Since(started))); err != nil {
+			return err
+		}
+	}
+}
+
+// DeletePool deletes the pool and answers when it is gone; one that is gone
+// already is success.
+func (a *Activities) DeletePool(ctx context.Context, in PoolInput) error {
+	if err := a.poolIsOurs(ctx, in.Pool, in.Owner); err != nil {
+		return unlessGone(err)
+	}
+	_, err := a.Batch.DeletePool(ctx, in.Pool, nil)
+	if err := fail(err, "delete pool %s", in.Pool); err != nil && !isGone(err) && !hasCode(err, "PoolBeingDeleted") {
+		return err
+	}
+	return untilGone(ctx, func(ctx context.Context) error {
+		return a.poolIsOurs(ctx, in.Pool, in.Owner)
+	})
+}

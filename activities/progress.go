@@ -1,0 +1,45 @@
+package activities
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+
+	"github.com/durabatch/durabatch/workload"
+)
+
+// resume starts a step's progress where the last attempt's heartbeat left it.
+// A heartbeat that cannot be read starts from the beginning, which every step
+// can bear.
+func resume(ctx context.Context, step string, total int64) workload.Progress {
+	var last workload.Progress
+	if activity.HasHeartbeatDetails(ctx) {
+		if err := activity.GetHeartbeatDetails(ctx, &last); err != nil || last.Step != step {
+			last = workload.Progress{}
+		}
+	}
+	return workload.Progress{Step: step, Total: total, Part: last.Part, Files: last.Files, Bytes: last.Bytes}
+}
+
+// beat heartbeats the progress of work that many hands do at once, at most a
+// few times a second.
+type beat struct {
+	ctx context.Context
+
+	mu       sync.Mutex
+	progress workload.Progress
+	last     time.Time
+}
+
+// update changes the progress and tells Temporal of it.
+func (b *beat) update(change func(*workload.Progress)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	change(&b.progress)
+	if now := time.Now(); now.Sub(b.last) >= 200*time.Millisecond {
+		b.last = now
+		activity.RecordHeartbeat(b.ctx, b.progress)
+	}
+}

@@ -1,0 +1,228 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
+	"github.com/Azure/azure-sdk-for-go/sdk/batch/azbatch"
+
+	"github.com/durabatch/durabatch/azure"
+	"github.com/durabatch/durabatch/transfer"
+	"github.com/durabatch/durabatch/workload"
+)
+
+// GatherInput names what to gather from.
+type GatherInput struct {
+	Job       string             `json:"job"`
+	Task      workload.Task      `json:"task"`
+	Resources workload.Resources `json:"resources"`
+	Files     int64              `json:"files"`
+}
+
+// GatherResult counts the results; they are themselves in Blob.
+type GatherResult struct {
+	Counts   workload.Counts    `json:"counts"`
+	Failures []workload.Failure `json:"failures,omitempty"` // the first 20
+	Results  string             `json:"results"`            // prefix of their parts in the output container
+}
+
+// maxFailures is how many failures a report tells at length; the results hold
+// them all.
+const maxFailures = 20
+
+// Gather writes what became of each input, in the order of the list, to the
+// output container.
+func (a *Activities) Gather(ctx context.Context, in GatherInput) (GatherResult, error) {
+	progress := beat{ctx: ctx, progress: workload.Progress{Step: "gather", Total: in.Files}}
+	blobs, err := a.indexOutputs(ctx, in.Resources.OutputContainer, &progress)
+	if err != nil {
+		return GatherResult{}, err
+	}
+	gathering := gathering{Activities: a, in: in, blobs: blobs,
+		result: GatherResult{Counts: workload.Counts{Total: in.Files}, Results: resultsPrefix}}
+	list := a.inputParts(in.Resources, listPrefix)
+	for part, last := 0, false; !last; part++ {
+		var inputs []workload.Input
+		inputs, last, err = list.Read(ctx, part)
+		if err != nil {
+			return GatherResult{}, fail(err, "read the list of inputs in container %s", in.Resources.OutputContainer)
+		}
+		if err := gathering.part(ctx, part, last, inputs); err != nil {
+			return GatherResult{}, err
+		}
+		progress.update(func(p *workload.Progress) { p.Files += int64(len(inputs)); p.Part = part + 1 })
+	}
+	return gathering.result, nil
+}
+
+// gathering is one Gather at work.
+type gathering struct {
+	*Activities
+	in     GatherInput
+	blobs  outputIndex
+	result GatherResult
+}
+
+// part gathers the results of one part of the list.
+func (g *gathering) part(ctx context.Context, part int, last bool, inputs []workload.Input) error {
+	tasks, err := g.tasksOf(ctx, inputs)
+	if err != nil {
+		return err
+	}
+	results := make([]workload.Result, 0, len(inputs))
+	for _, input := range inputs {
+		result, err := g.resultOf(ctx, input, tasks[workload.TaskID(input.Index)])
+		if err != nil {
+			return err
+		}
+		g.count(ctx, &result)
+		results = append(results, result)
+	}
+	parts := transfer.Parts[workload.Result]{Container: g.Storage.Container(g.in.Resources.OutputContainer), Prefix: resultsPrefix}
+	return fail(parts.Write(ctx, part, last, results), "write results to container %s", g.in.Resources.OutputContainer)
+}
+
+// tasksOf lists the tasks of neighbouring inputs by the range of their ids. A
+// job that is gone has none.
+func (g *gathering) tasksOf(ctx context.Context, inputs []workload.Input) (map[string]azbatch.Task, error) {
+	first, last := inputs[0].Index, inputs[len(inputs)-1].Index
+	pager := g.Batch.NewListTasksPager(g.in.Job, &azbatch.ListTasksOptions{
+		Filter:      to.Ptr(fmt.Sprintf("id ge '%s' and id le '%s'", workload.TaskID(first), workload.TaskID(last))),
+		SelectParam: []string{"id", "state", "executionInfo", "nodeInfo"},
+	})
+	tasks := make(map[string]azbatch.Task, len(inputs))
+	for pager.More() {
+		page, err := pager.NextPage(ctx)
+		if err := fail(err, "list the tasks of job %s", g.in.Job); err != nil {
+			return tasks, unlessGone(err)
+		}
+		for _, task := range page.Value {
+			tasks[value(task.ID)] = task
+		}
+	}
+	return tasks, nil
+}
+
+// resultOf says what became of one input. The zero Task stands for one that
+// was never submitted.
+func (g *gathering) resultOf(ctx context.Context, input workload.Input, task azbatch.Task) (workload.Result, error) {
+	result := workload.Result{Index: input.Index, Name: input.Name, TaskID: workload.TaskID(input.Index), State: workload.TaskUnfinished}
+	if logs := logsOf(result.TaskID); g.blobs.has(logs + "/stderr.txt") {
+		result.Logs = logs
+	}
+	if task.NodeInfo != nil {
+		result.Node = value(task.NodeInfo.NodeID)
+	}
+	if info := task.ExecutionInfo; info != nil {
+		result.ExitCode, result.Started, result.Ended = info.ExitCode, value(info.StartTime), value(info.EndTime)
+		if !result.Started.IsZero() {
+			result.Attempts = 1 + value(info.RetryCount) + value(info.RequeueCount)
+		}
+	}
+	if value(task.State) == azbatch.TaskStateCompleted {
+		if err := g.completed(ctx, input, task, &result); err != nil {
+			return result, err
+		}
+	}
+	if result.State == workload.TaskUnfinished && result.Failure == nil {
+		result.Failure = &workload.Failure{Code: "Unfinished", Message: "its task had not ended when the run did"}
+	}
+	if result.Failure != nil {
+		result.Failure.Name, result.Failure.TaskID, result.Failure.ExitCode, result.Failure.Node = input.Name, result.TaskID, result.ExitCode, result.Node
+	}
+	return result, nil
+}
+
+// completed tells success from failure: by what Batch says and by what is in
+// the output container.
+func (g *gathering) completed(ctx context.Context, input workload.Input, task azbatch.Task, result *workload.Result) error {
+	missing, err := g.collect(ctx, input, result)
+	if err != nil {
+		return err
+	}
+	info := value(task.ExecutionInfo)
+	result.State = workload.TaskFailed
+	switch {
+	case value(info.Result) != azbatch.TaskExecutionResultSuccess:
+		failure := value(info.FailureInfo)
+		result.Failure = &workload.Failure{Code: value(failure.Code), Message: failureMessage(failure)}
+		if result.Failure.Code == "TaskEnded" && info.ExitCode == nil {
+			result.State = workload.TaskUnfinished
+		}
+	case missing != "":
+		result.Failure = &workload.Failure{Code: "OutputMissing", Message: "the command succeeded but left no " + missing}
+	default:
+		result.State = workload.TaskSucceeded
+	}
+	return nil
+}
+
+func failureMessage(failure azbatch.TaskFailureInfo) string {
+	message := firstLine(value(failure.Message))
+	for _, detail := range failure.Details {
+		if text := firstLine(value(detail.Value)); value(detail.Name) == "Message" && text != message {
+			message += ": " + text
+		}
+	}
+	return message
+}
+
+// collect lists the outputs that a task left and names one that it should
+// have left and did not.
+func (g *gathering) collect(ctx context.Context, input workload.Input, result *workload.Result) (missing string, err error) {
+	expansion, err := g.in.Task.Expand(input.Index, input.Name)
+	if err != nil {
+		return "", refuse(InvalidWorkload, "%v", err)
+	}
+	for _, output := range expansion.Outputs {
+		if output.Pattern != "" {
+			found, err := g.blobsBelow(ctx, output.To)
+			if err != nil {
+				return "", err
+			}
+			result.Outputs = append(result.Outputs, found...)
+			continue
+		}
+		blob := workload.BlobName(output.File)
+		properties, ok := g.blobs.get(blob)
+		if ok {
+			result.Outputs = append(result.Outputs, workload.OutputBlob{Name: output.File, Blob: blob, Size: properties.size, MD5: properties.hash()})
+		} else if missing == "" {
+			missing = output.File
+		}
+	}
+	return missing, nil
+}
+
+// count adds one result to the run's and keeps the first failures with the end
+// of their stderr.
+func (g *gathering) count(ctx context.Context, result *workload.Result) {
+	switch result.State {
+	case workload.TaskSucceeded:
+		g.result.Counts.Succeeded++
+		return
+	case workload.TaskFailed:
+		g.result.Counts.Failed++
+	default:
+		g.result.Counts.Unfinished++
+	}
+	if len(g.result.Failures) < maxFailures {
+		result.Failure.Stderr = g.stderr(ctx, *result)
+		g.result.Failures = append(g.result.Failures, *result.Failure)
+	}
+}
+
+// stderr is the end of what a failed task said. It is evidence, so a failure
+// to get it is told in its place.
+func (g *gathering) stderr(ctx context.Context, result workload.Result) string {
+	if result.Logs == "" {
+		return ""
+	}
+	blob := result.Logs + "/stderr.txt"
+	text, err := transfer.Tail(ctx, g.Storage.Container(g.in.Resources.OutputContainer), blob, stderrTail)
+	if err != nil {
+		return fmt.Sprintf("(%s could not be read: %s)", blob, azure.Explain(err))
+	}
+	return lastLines(text)
+}

@@ -1,0 +1,208 @@
+package activities
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
+	"github.com/Azure/azure-sdk-for-go/sdk/batch/azbatch"
+	"go.temporal.io/sdk/activity"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/durabatch/durabatch/azure"
+	"github.com/durabatch/durabatch/transfer"
+	"github.com/durabatch/durabatch/workload"
+)
+
+// Batch takes at most 100 tasks and less than 1 MB in one add-collection
+// request (Batch REST reference, Add Task Collection).
+const (
+	maxTasksPerRequest = 100
+	maxBytesPerRequest = 900_000
+	submittersAtOnce   = 8
+	tasksPerWave       = maxTasksPerRequest * submittersAtOnce
+)
+
+// SubmitInput says which tasks there are to be, one for each input.
+type SubmitInput struct {
+	Job            string             `json:"job"`
+	Task           workload.Task      `json:"task"`
+	InputContainer string             `json:"inputContainer"` // of the user's, or the run's own
+	Resources      workload.Resources `json:"resources"`
+	FollowList     bool               `json:"followList,omitempty"` // nothing is uploaded: the list itself is what to run
+	Files          int64              `json:"files"`
+	Access         Access             `json:"access"`
+
+	outputsURL string // with its signature, so never part of the input
+}
+
+// SubmitResult counts the job's tasks.
+type SubmitResult struct {
+	Tasks int64 `json:"tasks"`
+}
+
+// Submit follows the manifest's parts as they appear and adds a task for each
+// input; a task that is there already is success. When the last is in, the job
+// is told to end with its tasks.
+func (a *Activities) Submit(ctx context.Context, in SubmitInput) (SubmitResult, error) {
+	signed, err := a.Storage.ContainerURL(ctx, in.Resources.OutputContainer, azure.Upload, in.Access.Until)
+	if err != nil {
+		return SubmitResult{}, fail(err, "sign the address of container %s", in.Resources.OutputContainer)
+	}
+	in.outputsURL = signed
+	progress := resume(ctx, "submit", in.Files)
+	for last := false; !last; {
+		wave, next, end, err := a.nextWave(ctx, in, progress.Part)
+		if err != nil {
+			return SubmitResult{}, err
+		}
+		if err := a.submit(ctx, in, wave); err != nil {
+			return SubmitResult{}, err
+		}
+		progress.Part, progress.Files, last = next, progress.Files+int64(len(wave)), end
+		activity.RecordHeartbeat(ctx, progress)
+		if len(wave) == 0 {
+			if err := pause(ctx, 250*time.Millisecond); err != nil {
+				return SubmitResult{}, err
+			}
+		}
+	}
+	_, err = a.Batch.UpdateJob(ctx, in.Job, azbatch.UpdateJobContent{
+		OnAllTasksComplete: to.Ptr(azbatch.OnAllTasksCompleteTerminateJob),
+	}, nil)
+	if hasCode(err, "JobCompleted", "JobBeingTerminated") {
+		err = nil // an earlier attempt told it, and it ended since
+	}
+	return SubmitResult{Tasks: progress.Files}, fail(err, "tell job %s to end with its tasks", in.Job)
+}
+
+// nextWave reads the parts that are there from part on, up to what is
+// submitted at once. It answers where to go on, and whether that is the end.
+func (a *Activities) nextWave(ctx context.Context, in SubmitInput, part int) (wave []workload.Input, next int, last bool, err error) {
+	prefix := manifestPrefix
+	if in.FollowList {
+		prefix = listPrefix
+	}
+	parts := a.inputParts(in.Resources, prefix)
+	for !last && len(wave) < tasksPerWave {
+		inputs, end, err := parts.Read(ctx, part)
+		if errors.Is(err, transfer.ErrNoPart) {
+			break
+		}
+		if err != nil {
+			return nil, part, false, fail(err, "read the manifest in container %s", in.Resources.OutputContainer)
+		}
+		wave, part, last = append(wave, inputs...), part+1, end
+	}
+	return wave, part, last, nil
+}
+
+// submit adds tasks for inputs, several requests at once.
+func (a *Activities) submit(ctx context.Context, in SubmitInput, inputs []workload.Input) error {
+	requests, ctx := errgroup.WithContext(ctx)
+	requests.SetLimit(submittersAtOnce)
+	var group []azbatch.CreateTaskContent
+	bytes := 0
+	send := func() {
+		tasks := group
+		group, bytes = nil, 0
+		requests.Go(func() error { return a.addTasks(ctx, in.Job, tasks) })
+	}
+	for _, input := range inputs {
+		task, err := a.taskBody(ctx, in, input)
+		if err != nil {
+			return errors.Join(err, requests.Wait())
+		}
+		size, err := bodySize(task)
+		if err != nil {
+			return errors.Join(err, requests.Wait())
+		}
+		if len(group) == maxTasksPerRequest || (len(group) > 0 && bytes+size > maxBytesPerRequest) {
+			send()
+		}
+		group, bytes = append(group, task), bytes+size
+	}
+	if len(group) > 0 {
+		send()
+	}
+	return requests.Wait()
+}
+
+func bodySize(task azbatch.CreateTaskContent) (int, error) {
+	body, err := json.Marshal(task)
+	return len(body) + 1, err
+}
+
+// addTasks sends one request and reads its answer task by task. What the
+// service could not take just now is sent again; a request that is too large
+// is halved.
+func (a *Activities) addTasks(ctx context.Context, job string, tasks []azbatch.CreateTaskContent) error {
+	for attempt := 1; ; attempt++ {
+		answer, err := a.Batch.CreateTaskCollection(ctx, job, azbatch.TaskGroup{Value: tasks}, nil)
+		if isTooLarge(err) && len(tasks) > 1 {
+			half := len(tasks) / 2
+			return errors.Join(a.addTasks(ctx, job, tasks[:half]), a.addTasks(ctx, job, tasks[half:]))
+		}
+		if err != nil {
+			return fail(err, "add %d tasks to job %s", len(tasks), job)
+		}
+		again, err := sortOut(job, tasks, answer.Value)
+		if err != nil || len(again) == 0 {
+			return err
+		}
+		if attempt == 10 {
+			return fail(errors.New("Batch took some of the tasks only in part ten times"), "add %d tasks to job %s", len(again), job)
+		}
+		activity.RecordHeartbeat(ctx)
+		if err := pause(ctx, time.Duration(attempt)*500*time.Millisecond); err != nil {
+			return err
+		}
+		tasks = again
+	}
+}
+
+// sortOut answers which of the tasks to send again: those that met an error of
+// the service's, and those that the answer does not name.
+func sortOut(job string, tasks []azbatch.CreateTaskContent, results []azbatch.TaskAddResult) ([]azbatch.CreateTaskContent, error) {
+	settled := make(map[string]bool, len(results))
+	for _, result := range results {
+		id, code := value(result.TaskID), ""
+		if result.Error != nil {
+			code = value(result.Error.Code)
+		}
+		switch {
+		case strings.EqualFold(string(value(result.Status)), string(azbatch.TaskAddStatusSuccess)), code == "TaskExists":
+			settled[id] = true
+		case strings.EqualFold(string(value(result.Status)), string(azbatch.TaskAddStatusClientError)):
+			return nil, refuse(TaskRefused, "job %s takes no task %s: %s: %s", job, id, code, addError(result.Error))
+		}
+	}
+	var again []azbatch.CreateTaskContent
+	for _, task := range tasks {
+		if !settled[value(task.ID)] {
+			again = append(again, task)
+		}
+	}
+	return again, nil
+}
+
+func addError(e *azbatch.Error) string {
+	if e == nil || e.Message == nil {
+		return "no reason was given"
+	}
+	text, _, _ := strings.Cut(value(e.Message.Value), "\n")
+	for _, detail := range e.Values {
+		text += "; " + value(detail.Key) + ": " + value(detail.Value)
+	}
+	return azure.Scrub(text)
+}
+
+func isTooLarge(err error) bool {
+	var response *azcore.ResponseError
+	return errors.As(err, &response) && response.StatusCode == http.StatusRequestEntityTooLarge
+}

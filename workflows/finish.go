@@ -1,0 +1,156 @@
+package workflows
+
+import (
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/durabatch/durabatch/activities"
+	"github.com/durabatch/durabatch/workload"
+)
+
+// How long what comes after the work is tried, should Azure keep refusing.
+const (
+	gatherBound  = 6 * time.Hour
+	cleanupBound = 72 * time.Hour
+	fetchBound   = 24 * time.Hour
+)
+
+// finish comes after the work, whatever ended it, and on a context that no
+// cancellation reaches: it ends the job, gathers the results, says the
+// verdict, and cleans up.
+func (r *run) finish(ctx workflow.Context, workErr error) (workload.Report, error) {
+	done, cancel := workflow.NewDisconnectedContext(ctx)
+	defer cancel()
+	r.cancelled = ctx.Err() != nil
+	report := &workload.Report{
+		WorkflowID: r.owner.WorkflowID, RunID: r.owner.RunID, Name: r.workload.Name,
+		Files: r.status.Files, Bytes: r.status.Bytes, Resources: r.status.Resources, Started: r.started,
+	}
+	r.endJob(done, workErr)
+	r.gather(done, report)
+	r.judge(report, workErr)
+	report.Ended = workflow.Now(ctx)
+	r.status.Report = report
+	r.show(done)
+
+	afterwards := r.tidy(done, report)
+	r.decide(ctx)
+	r.cleanUp(done)
+	afterwards.Wait(done)
+	report.Left, report.Notes = r.cleanupResult.Left, r.notes
+	report.Ended = workflow.Now(ctx)
+	r.status.Phase = "done"
+	r.show(done)
+	if err := workflow.Await(done, func() bool { return workflow.AllHandlersFinished(done) }); err != nil {
+		return *report, err
+	}
+	return *report, asError(*report)
+}
+
+// endJob ends what still runs when the work did not end by itself.
+func (r *run) endJob(ctx workflow.Context, workErr error) {
+	if !r.exists.job || workErr == nil {
+		return
+	}
+	reason := "RunFailed"
+	switch {
+	case r.cancelled:
+		reason = "RunCancelled"
+	case r.timedOut:
+		reason = "RunTimedOut"
+	}
+	err := r.do(ctx, StepEndJob, withinBound("end the job: "+reason, gatherBound), act.EndJob, activities.EndJobInput{
+		Owner: r.owner, Job: r.status.Resources.Job, Reason: reason,
+	}, nil)
+	if err != nil {
+		r.note("the job could not be ended: " + reasonOf(err))
+	}
+}
+
+// gather collects what became of each file. Where nothing could be submitted
+// there is nothing to gather.
+func (r *run) gather(ctx workflow.Context, report *workload.Report) {
+	if !r.exists.outputs || !r.exists.job {
+		report.Counts = workload.Counts{Total: r.status.Files, Unfinished: r.status.Files}
+		return
+	}
+	var gathered activities.GatherResult
+	err := r.do(ctx, StepGather, withinBound("gather the results of "+files(r.status.Files), gatherBound), act.Gather, activities.GatherInput{
+		Job: r.status.Resources.Job, Task: r.workload.Task, Resources: r.status.Resources, Files: r.status.Files,
+	}, &gathered)
+	if err != nil {
+		r.note("the results could not be gathered: " + reasonOf(err))
+		report.Counts = workload.Counts{Total: r.status.Files, Unfinished: r.status.Files}
+		return
+	}
+	report.Counts, report.Failures, report.Results = gathered.Counts, gathered.Failures, gathered.Results
+	r.status.Counts = gathered.Counts
+}
+
+// asError makes of every outcome but success an error that carries the report,
+// so that Temporal too shows the run as failed or canceled.
+func asError(report workload.Report) error {
+	switch report.Outcome {
+	case workload.Succeeded:
+		return nil
+	case workload.Cancelled:
+		return temporal.NewCanceledError(report)
+	default:
+		return temporal.NewNonRetryableApplicationError(report.Verdict, string(report.Outcome), nil, report)
+	}
+}
+
+// tidy deletes and empties at once what nobody needs to be asked about, and
+// fetches the outputs. The group that it answers is done when all that is.
+func (r *run) tidy(ctx workflow.Context, report *workload.Report) workflow.WaitGroup {
+	group := workflow.NewWaitGroup(ctx)
+	begin := func(step string, options workflow.ActivityOptions, activity, input any, failed func(reason string)) {
+		group.Add(1)
+		future := r.begin(ctx, step, options, activity, input)
+		workflow.Go(ctx, func(ctx workflow.Context) {
+			defer group.Done()
+			if err := future.Get(ctx, nil); err != nil {
+				failed(reasonOf(err))
+			}
+		})
+	}
+	names := r.status.Resources
+	if r.exists.inputs {
+		begin(StepDeleteInputs, withinBound("delete the inputs", cleanupBound), act.DeleteContainer,
+			activities.DeleteContainerInput{Owner: r.owner, Container: names.InputContainer},
+			func(reason string) {
+				r.leave("container " + names.InputContainer + ", which costs its storage (it could not be deleted: " + reason + ")")
+			})
+	}
+	if r.exists.pool && r.keepsPoolForNow() {
+		begin(StepEmptyPool, withinBound("take all nodes from the pool", cleanupBound), act.EmptyPool,
+			activities.PoolInput{Owner: r.owner, Pool: names.Pool},
+			func(reason string) { r.note("the pool could not be emptied: " + reason) })
+	}
+	if dir := r.workload.Outputs.Dir; dir != "" && report.Results != "" {
+		options := onHost(withinBound("fetch the outputs to "+r.workload.Inputs.Host, fetchBound), r.workload.Inputs.Host, false)
+		begin(StepFetch, options, act.Fetch, activities.FetchInput{Container: names.OutputContainer, Directory: dir, Files: r.status.Files},
+			func(reason string) { r.notFetched(report, dir, reason) })
+	}
+	return group
+}
+
+// notFetched makes a failure of a success whose outputs did not come to where
+// they were asked for.
+func (r *run) notFetched(report *workload.Report, dir, reason string) {
+	text := fmt.Sprintf("the outputs could not be fetched to %s: %s; they are in container %s, and starter outputs %s --to DIR fetches them",
+		dir, reason, report.Resources.OutputContainer, r.owner.WorkflowID)
+	r.note(text)
+	if report.Outcome == workload.Succeeded {
+		report.Outcome, report.Verdict = workload.Failed, report.Verdict+" But "+text+"."
+	}
+}
+
+// note remembers what did not go as asked without changing the outcome.
+func (r *run) note(text string) { r.notes = append(r.notes, text) }
+
+// leave remembers what still exists, and what it costs.
+func (r *run) leave(text string) { r.cleanupResult.Left = append(r.cleanupResult.Left, text) }

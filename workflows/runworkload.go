@@ -1,0 +1,202 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/durabatch/durabatch/activities"
+	"github.com/durabatch/durabatch/workload"
+)
+
+// act names activities to Temporal; it is never called through.
+var act *activities.Activities
+
+// RunWorkload runs one workload from its inputs to its cleanup. It answers the
+// report of a run whose tasks all succeeded; another outcome is an error that
+// carries the report, see ReportOf. A workload that is refused is an error of
+// type InvalidWorkload, and nothing was created.
+//
+// It sets no timeout of Temporal's on itself, since nothing would clean up
+// after that: the workload's timeout is a timer of its own.
+func RunWorkload(ctx workflow.Context, doc workload.Document) (workload.Report, error) {
+	r := newRun(ctx)
+	if err := r.setHandlers(ctx); err != nil {
+		return workload.Report{}, err
+	}
+	if err := r.check(ctx, doc); err != nil {
+		return workload.Report{}, err
+	}
+	err := r.work(ctx)
+	if refused(err) && !r.exists.any() {
+		return workload.Report{}, err
+	}
+	return r.finish(ctx, err)
+}
+
+// run is one run: what was asked, what it created, and what it says of itself.
+type run struct {
+	owner    activities.Owner
+	workload workload.Workload
+	started  time.Time
+
+	status    Status
+	exists    existing
+	timedOut  bool
+	cancelled bool              // before there was a verdict
+	failure   *workload.Failure // of the run itself, not of a task
+	notes     []string
+
+	decision      *Approval
+	cleanedUp     bool
+	cleanupResult CleanupResult
+}
+
+// existing is what the run may have created: set before the attempt, since a
+// failed attempt may have had its effect.
+type existing struct{ outputs, inputs, pool, job bool }
+
+func (e existing) any() bool { return e.outputs || e.inputs || e.pool || e.job }
+
+// newRun names everything the run will create from its workflow id and its
+// first run id, which no reset changes.
+func newRun(ctx workflow.Context) *run {
+	info := workflow.GetInfo(ctx)
+	name := workload.ResourceName(info.WorkflowExecution.ID, info.FirstRunID)
+	r := &run{
+		owner:   activities.Owner{WorkflowID: info.WorkflowExecution.ID, RunID: info.FirstRunID, Namespace: info.Namespace},
+		started: info.WorkflowStartTime,
+	}
+	r.status = Status{
+		WorkflowID: r.owner.WorkflowID, RunID: info.WorkflowExecution.RunID, Phase: "check", Steps: []Step{},
+		Resources: workload.Resources{Pool: name, Job: name, InputContainer: name + "-in", OutputContainer: name + "-out"},
+	}
+	return r
+}
+
+// check reads the document by the rules of the workload file.
+func (r *run) check(ctx workflow.Context, doc workload.Document) error {
+	ctx = workflow.WithActivityOptions(ctx, shortly("check the workload"))
+	if err := workflow.ExecuteActivity(ctx, act.Check, doc).Get(ctx, &r.workload); err != nil {
+		return err
+	}
+	w := r.workload
+	r.status.Name, r.status.Timeout = w.Name, w.Timeout
+	r.status.Deadline = r.started.Add(time.Duration(w.Timeout))
+	if w.Pool.ID != "" {
+		r.status.Resources.Pool = w.Pool.ID
+	}
+	if w.Inputs.Container != "" {
+		r.status.Resources.InputContainer = w.Inputs.Container
+	}
+	return nil
+}
+
+// ownsInputs says whether the input container is the run's own.
+func (r *run) ownsInputs() bool { return r.workload.Inputs.Container == "" }
+
+// ownsPool says whether the pool is the run's own.
+func (r *run) ownsPool() bool { return r.workload.Pool.ID == "" }
+
+// access lasts to the worst-case end of the run: Batch ends the job at the
+// latest at its own timeout, and what it then still uploads gets an hour.
+func (r *run) access() activities.Access {
+	worst := max(time.Duration(r.workload.Timeout), r.jobTimeout())
+	return activities.Access{Until: r.started.Add(worst + time.Hour)}
+}
+
+// jobTimeout is the job's maxWallClockTime: the workload's own, or a margin
+// above the run's timeout, so that Batch ends the job should we be gone.
+func (r *run) jobTimeout() time.Duration {
+	if t := time.Duration(r.workload.Job.Timeout); t > 0 {
+		return t
+	}
+	return time.Duration(r.workload.Timeout) + 10*time.Minute
+}
+
+// work does everything up to the end of the last task, and stops at the run's
+// timeout.
+func (r *run) work(ctx workflow.Context) error {
+	ctx, cancel := workflow.WithCancel(ctx)
+	defer cancel()
+	left := r.status.Deadline.Sub(workflow.Now(ctx))
+	timer := workflow.NewTimerWithOptions(ctx, max(left, time.Millisecond), workflow.TimerOptions{
+		Summary: "the run's timeout, " + r.workload.Timeout.String(),
+	})
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		if timer.Get(ctx, nil) == nil {
+			r.timedOut = true
+			cancel()
+		}
+	})
+	scan, err := r.scan(ctx)
+	if err != nil {
+		return err
+	}
+	upload := r.beginUpload(ctx, scan)
+	if err := r.createPoolAndJob(ctx); err != nil {
+		cancel()
+		return errors.Join(err, ignoreCanceled(upload.Get(ctx, nil)))
+	}
+	return r.runTasks(ctx, cancel, upload)
+}
+
+// runTasks submits and waits while the upload goes on. Whatever fails first
+// stops the others; all of them are waited for, so that nothing still writes
+// when the cleanup begins.
+func (r *run) runTasks(ctx workflow.Context, cancel func(), upload workflow.Future) error {
+	submit, wait := r.beginSubmit(ctx), r.beginWait(ctx)
+	var first error
+	settle := func(err error) {
+		if err != nil && first == nil {
+			first = err
+			cancel()
+		}
+	}
+	selector := workflow.NewSelector(ctx)
+	selector.AddFuture(upload, func(f workflow.Future) { settle(f.Get(ctx, nil)) })
+	selector.AddFuture(submit, func(f workflow.Future) { settle(f.Get(ctx, nil)) })
+	selector.AddFuture(wait, func(f workflow.Future) {
+		var waited activities.WaitResult
+		err := f.Get(ctx, &waited)
+		if err == nil && waited.Failure != nil {
+			r.failure = waited.Failure
+			err = errors.New(waited.Failure.Message)
+		}
+		settle(err)
+	})
+	for range 3 {
+		selector.Select(ctx)
+	}
+	return first
+}
+
+// refused says that the workload itself is what is wrong.
+func refused(err error) bool {
+	var app *temporal.ApplicationError
+	return errors.As(err, &app) && app.Type() == InvalidWorkload
+}
+
+func ignoreCanceled(err error) error {
+	if temporal.IsCanceledError(err) {
+		return nil
+	}
+	return err
+}
+
+// reasonOf is what a person has to know of an error of an activity.
+func reasonOf(err error) string {
+	var app *temporal.ApplicationError
+	if errors.As(err, &app) {
+		return app.Message()
+	}
+	var timeout *temporal.TimeoutError
+	var activity *temporal.ActivityError
+	if errors.As(err, &timeout) && errors.As(err, &activity) {
+		return fmt.Sprintf("%s did not end in time (%s)", activity.ActivityType().GetName(), timeout.TimeoutType())
+	}
+	return err.Error()
+}

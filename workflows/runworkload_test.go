@@ -1,0 +1,429 @@
+package workflows_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/mock"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+
+	"github.com/durabatch/durabatch/activities"
+	"github.com/durabatch/durabatch/workflows"
+	"github.com/durabatch/durabatch/workload"
+)
+
+var act *activities.Activities
+
+// steps are the answers of activities that do what they are asked to. A test
+// changes what it is about.
+type steps struct {
+	check  func(context.Context, workload.Document) (*workload.Workload, error)
+	scan   func(context.Context, activities.ScanInput) (activities.ScanResult, error)
+	upload func(context.Context, activities.UploadInput) (activities.UploadResult, error)
+	pool   func(context.Context, activities.CreatePoolInput) error
+	job    func(context.Context, activities.CreateJobInput) error
+	submit func(context.Context, activities.SubmitInput) (activities.SubmitResult, error)
+	wait   func(context.Context, activities.WaitInput) (activities.WaitResult, error)
+	gather func(context.Context, activities.GatherInput) (activities.GatherResult, error)
+	fetch  func(context.Context, activities.FetchInput) (activities.FetchResult, error)
+	after  time.Duration // how long the wait takes
+
+	calls map[string]int
+	ended string // reason given to EndJob
+	env   *testsuite.TestWorkflowEnvironment
+}
+
+func newSteps(t *testing.T) *steps {
+	var suite testsuite.WorkflowTestSuite
+	s := &steps{env: suite.NewTestWorkflowEnvironment(), calls: map[string]int{}}
+	s.env.SetTestTimeout(30 * time.Second)
+	s.env.RegisterWorkflow(workflows.RunWorkload)
+	s.env.RegisterActivity(&activities.Activities{})
+	w := testWorkload()
+	s.check = func(context.Context, workload.Document) (*workload.Workload, error) { return &w, nil }
+	s.scan = func(context.Context, activities.ScanInput) (activities.ScanResult, error) {
+		return activities.ScanResult{Files: 5, Bytes: 1000, Parts: 5}, nil
+	}
+	s.upload = func(context.Context, activities.UploadInput) (activities.UploadResult, error) {
+		return activities.UploadResult{Files: 5}, nil
+	}
+	s.pool = func(context.Context, activities.CreatePoolInput) error { return nil }
+	s.job = func(context.Context, activities.CreateJobInput) error { return nil }
+	s.submit = func(context.Context, activities.SubmitInput) (activities.SubmitResult, error) {
+		return activities.SubmitResult{Tasks: 5}, nil
+	}
+	s.wait = func(context.Context, activities.WaitInput) (activities.WaitResult, error) {
+		return activities.WaitResult{}, nil
+	}
+	s.gather = func(context.Context, activities.GatherInput) (activities.GatherResult, error) {
+		return activities.GatherResult{Counts: workload.Counts{Total: 5, Succeeded: 5}, Results: "_durabatch/results"}, nil
+	}
+	s.fetch = func(context.Context, activities.FetchInput) (activities.FetchResult, error) {
+		return activities.FetchResult{Outputs: 5}, nil
+	}
+	return s
+}
+
+func testWorkload() workload.Workload {
+	return workload.Workload{
+		Name: "w", Timeout: workload.Duration(30 * time.Minute),
+		Inputs:  workload.Inputs{Dir: "/in", Host: "here", Match: []string{"*"}},
+		Pool:    workload.Pool{VMSize: "Standard_A1_v2", SpotNodes: 5},
+		Task:    workload.Task{Command: "true", Output: "{{stem}}.out"},
+		Outputs: workload.Outputs{Dir: "/out"},
+		Cleanup: workload.Cleanup{When: workload.CleanupOnApproval, Deadline: workload.Duration(24 * time.Hour), OnDeadline: workload.OnDeadlineDelete},
+	}
+}
+
+// run executes the workflow and answers its report, whether or not it came in
+// an error.
+func (s *steps) run(t *testing.T) (workload.Report, error) {
+	t.Helper()
+	count := func(name string) { s.calls[name]++ }
+	env := s.env
+	env.OnActivity(act.Check, mock.Anything, mock.Anything).Return(s.check).Maybe()
+	env.OnActivity(act.Scan, mock.Anything, mock.Anything).Return(s.scan).Maybe()
+	env.OnActivity(act.Upload, mock.Anything, mock.Anything).Return(s.upload).Maybe()
+	env.OnActivity(act.CreatePool, mock.Anything, mock.Anything).Return(s.pool).Maybe()
+	env.OnActivity(act.CreateJob, mock.Anything, mock.Anything).Return(s.job).Maybe()
+	env.OnActivity(act.Submit, mock.Anything, mock.Anything).Return(s.submit).Maybe()
+	env.OnActivity(act.Wait, mock.Anything, mock.Anything).After(s.after).Return(s.wait).Maybe()
+	env.OnActivity(act.Gather, mock.Anything, mock.Anything).Return(s.gather).Maybe()
+	env.OnActivity(act.Fetch, mock.Anything, mock.Anything).Return(s.fetch).Maybe()
+	env.OnActivity(act.EndJob, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.EndJobInput) error {
+		s.ended = in.Reason
+		count("EndJob")
+		return nil
+	}).Maybe()
+	env.OnActivity(act.DeleteContainer, mock.Anything, mock.Anything).Return(func(context.Context, activities.DeleteContainerInput) error {
+		count("DeleteContainer")
+		return nil
+	}).Maybe()
+	env.OnActivity(act.EmptyPool, mock.Anything, mock.Anything).Return(func(context.Context, activities.PoolInput) error {
+		count("EmptyPool")
+		return nil
+	}).Maybe()
+	env.OnActivity(act.DeleteJob, mock.Anything, mock.Anything).Return(func(context.Context, activities.JobInput) error {
+		count("DeleteJob")
+		return nil
+	}).Maybe()
+	env.OnActivity(act.DeletePool, mock.Anything, mock.Anything).Return(func(context.Context, activities.PoolInput) error {
+		count("DeletePool")
+		return nil
+	}).Maybe()
+	env.ExecuteWorkflow(workflows.RunWorkload, workload.DocumentOf(&workload.Workload{}))
+	require.True(t, env.IsWorkflowCompleted())
+	err := env.GetWorkflowError()
+	if err != nil {
+		report, _ := workflows.ReportOf(err)
+		return report, err
+	}
+	var report workload.Report
+	require.NoError(t, env.GetWorkflowResult(&report))
+	return report, nil
+}
+
+func (s *steps) signal(after time.Duration, approval workflows.Approval) {
+	s.env.RegisterDelayedCallback(func() { s.env.SignalWorkflow(workflows.ApprovalSignal, approval) }, after)
+}
+
+func (s *steps) status(t *testing.T) workflows.Status {
+	t.Helper()
+	answer, err := s.env.QueryWorkflow(workflows.StatusQuery)
+	require.NoError(t, err)
+	var status workflows.Status
+	require.NoError(t, answer.Get(&status))
+	return status
+}
+
+func TestSuccessAwaitsApprovalThenDeletes(t *testing.T) {
+	t.Parallel()
+	s := newSteps(t)
+	s.env.RegisterDelayedCallback(func() {
+		status := s.status(t)
+		require.Equal(t, workflows.StepApproval, status.Phase)
+		require.Equal(t, workload.Succeeded, status.Report.Outcome)
+		require.Zero(t, s.calls["DeletePool"], "nothing is deleted before the approval")
+		require.Equal(t, 1, s.calls["EmptyPool"], "nodes are gone while people think")
+		s.env.SignalWorkflow(workflows.ApprovalSignal, workflows.Approval{})
+	}, time.Hour)
+	report, err := s.run(t)
+	require.NoError(t, err)
+	require.Equal(t, workload.Succeeded, report.Outcome)
+	require.Equal(t, "All 5 tasks succeeded.", report.Verdict)
+	require.Empty(t, report.Left)
+	require.Equal(t, map[string]int{"DeleteContainer": 1, "EmptyPool": 1, "DeleteJob": 1, "DeletePool": 1}, s.calls)
+}
+
+func TestRejectionKeepsJobAndPoolAndSaysSo(t *testing.T) {
+	t.Parallel()
+	s := newSteps(t)
+	s.signal(time.Minute, workflows.NewApproval(false, false))
+	report, err := s.run(t)
+	require.NoError(t, err)
+	require.Len(t, report.Left, 2)
+	require.Contains(t, report.Left[0], "job")
+	require.Contains(t, report.Left[1], "costs nothing while it has no nodes")
+	require.Equal(t, map[string]int{"DeleteContainer": 1, "EmptyPool": 1}, s.calls)
+}
+
+func TestUpdateAnswersWhatWasDone(t *testing.T) {
+	t.Parallel()
+	s := newSteps(t)
+	var result workflows.CleanupResult
+	second := errors.New("not asked")
+	s.env.RegisterDelayedCallback(func() {
+		s.env.UpdateWorkflow(workflows.ApprovalUpdate, "one", &testsuite.TestUpdateCallback{
+			OnReject:   func(err error) { t.Errorf("rejected: %v", err) },
+			OnAccept:   func() {},
+			OnComplete: func(answer any, err error) { result, _ = answer.(workflows.CleanupResult); require.NoError(t, err) },
+		}, workflows.NewApproval(true, false))
+		s.env.UpdateWorkflow(workflows.ApprovalUpdate, "two", &testsuite.TestUpdateCallback{
+			OnReject:   func(err error) { second = err },
+			OnAccept:   func() { second = nil },
+			OnComplete: func(any, error) {},
+		}, workflows.Approval{})
+	}, time.Minute)
+	report, err := s.run(t)
+	require.NoError(t, err)
+	require.True(t, result.JobDeleted)
+	require.False(t, result.PoolDeleted)
+	require.Len(t, report.Left, 1)
+	require.ErrorContains(t, second, "decided already")
+}
+
+func TestSilenceFollowsThePolicy(t *testing.T) {
+	t.Parallel()
+	for policy, deletions := range map[string]int{workload.OnDeadlineDelete: 1, workload.OnDeadlineKeep: 0} {
+		t.Run(policy, func(t *testing.T) {
+			t.Parallel()
+			s := newSteps(t)
+			w := testWorkload()
+			w.Cleanup.OnDeadline = policy
+			s.check = func(context.Context, workload.Document) (*workload.Workload, error) { return &w, nil }
+			report, err := s.run(t)
+			require.NoError(t, err)
+			require.Equal(t, deletions, s.calls["DeletePool"])
+			require.Equal(t, deletions, s.calls["DeleteJob"])
+			require.Contains(t, report.Notes[0], "nobody approved within 24h")
+			require.GreaterOrEqual(t, report.Ended.Sub(report.Started), 24*time.Hour)
+		})
+	}
+}
+
+func TestCleanupAlwaysAsksNobody(t *testing.T) {
+	t.Parallel()
+	s := newSteps(t)
+	w := testWorkload()
+	w.Cleanup = workload.Cleanup{When: workload.CleanupAlways}
+	s.check = func(context.Context, workload.Document) (*workload.Workload, error) { return &w, nil }
+	report, err := s.run(t)
+	require.NoError(t, err)
+	require.Less(t, report.Ended.Sub(report.Started), time.Minute)
+	require.Equal(t, map[string]int{"DeleteContainer": 1, "DeleteJob": 1, "DeletePool": 1}, s.calls)
+}
+
+func TestTimeoutEndsTheJobAndIsTheOutcome(t *testing.T) {
+	t.Parallel()
+	s := newSteps(t)
+	s.after = time.Hour
+	s.gather = func(context.Context, activities.GatherInput) (activities.GatherResult, error) {
+		return activities.GatherResult{Counts: workload.Counts{Total: 5, Succeeded: 2, Unfinished: 3}, Results: "r"}, nil
+	}
+	s.signal(2*time.Hour, workflows.Approval{})
+	report, err := s.run(t)
+	require.Error(t, err)
+	require.Equal(t, workload.TimedOut, report.Outcome)
+	require.Equal(t, "The run's timeout of 30m came first. 2 of 5 tasks succeeded, 3 did not end.", report.Verdict)
+	require.Equal(t, "RunTimedOut", s.ended)
+	require.Equal(t, 1, s.calls["DeletePool"])
+}
+
+func TestFailedTasksAreTheVerdict(t *testing.T) {
+	t.Parallel()
+	s := newSteps(t)
+	code := int32(187)
+	s.gather = func(context.Context, activities.GatherInput) (activities.GatherResult, error) {
+		return activities.GatherResult{
+			Counts:   workload.Counts{Total: 5, Succeeded: 4, Failed: 1},
+			Failures: []workload.Failure{{Name: "bad.mp4", Code: "FailureExitCode", ExitCode: &code}}, Results: "r",
+		}, nil
+	}
+	s.signal(time.Hour, workflows.Approval{})
+	report, err := s.run(t)
+	require.Error(t, err)
+	require.Equal(t, workload.Failed, report.Outcome)
+	require.Equal(t, `4 of 5 tasks succeeded, 1 failed. First: "bad.mp4": exit code 187.`, report.Verdict)
+	var app *temporal.ApplicationError
+	require.ErrorAs(t, err, &app)
+	require.Equal(t, "Failed", app.Type())
+	require.Zero(t, s.calls["EndJob"], "a job whose tasks are all done ends by itself")
+}
+
+func TestPoolThatCannotWorkEndsTheRun(t *testing.T) {
+	t.Parallel()
+	s := newSteps(t)
+	s.submit = func(ctx context.Context, _ activities.SubmitInput) (activities.SubmitResult, error) {
+		return activities.SubmitResult{Tasks: 5}, nil
+	}
+	s.wait = func(context.Context, activities.WaitInput) (activities.WaitResult, error) {
+		return activities.WaitResult{Failure: &workload.Failure{Code: "StartTaskFailed", Message: "the start task failed on every node", Stderr: "E: no lock"}}, nil
+	}
+	s.gather = func(context.Context, activities.GatherInput) (activities.GatherResult, error) {
+		return activities.GatherResult{Counts: workload.Counts{Total: 5, Unfinished: 5}, Results: "r"}, nil
+	}
+	s.signal(time.Hour, workflows.Approval{})
+	report, err := s.run(t)
+	require.Error(t, err)
+	require.Equal(t, workload.Failed, report.Outcome)
+	require.Equal(t, "the start task failed on every node. 0 of 5 tasks succeeded, 5 did not end.", report.Verdict)
+	require.Equal(t, "E: no lock", report.Failures[0].Stderr)
+	require.Equal(t, "RunFailed", s.ended)
+}
+
+func TestRefusedWorkloadCreatesNothing(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(*steps){
+		"by the document": func(s *steps) {
+			s.check = func(context.Context, workload.Document) (*workload.Workload, error) {
+				return nil, temporal.NewNonRetryableApplicationError("name: is missing", workflows.InvalidWorkload, nil)
+			}
+		},
+		"by its files": func(s *steps) {
+			s.scan = func(context.Context, activities.ScanInput) (activities.ScanResult, error) {
+				return activities.ScanResult{}, temporal.NewNonRetryableApplicationError("no file matches", workflows.InvalidWorkload, nil)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSteps(t)
+			spoil(s)
+			_, err := s.run(t)
+			var app *temporal.ApplicationError
+			require.ErrorAs(t, err, &app)
+			require.Equal(t, workflows.InvalidWorkload, app.Type())
+			require.Empty(t, s.calls)
+		})
+	}
+}
+
+// TestFailureAtEachStepCleansUp lets each step of the work fail for good.
+func TestFailureAtEachStepCleansUp(t *testing.T) {
+	t.Parallel()
+	broken := temporal.NewNonRetryableApplicationError("it broke", "Broken", nil)
+	for name, c := range map[string]struct {
+		spoil func(*steps)
+		calls map[string]int
+	}{
+		"scan": {func(s *steps) {
+			s.scan = func(context.Context, activities.ScanInput) (activities.ScanResult, error) {
+				return activities.ScanResult{}, broken
+			}
+		}, map[string]int{"DeleteContainer": 1}},
+		"upload": {func(s *steps) {
+			s.upload = func(context.Context, activities.UploadInput) (activities.UploadResult, error) {
+				return activities.UploadResult{}, broken
+			}
+			s.after = time.Hour
+		}, map[string]int{"DeleteContainer": 1, "EndJob": 1, "EmptyPool": 1, "DeleteJob": 1, "DeletePool": 1}},
+		"pool": {func(s *steps) {
+			s.pool = func(context.Context, activities.CreatePoolInput) error { return broken }
+		}, map[string]int{"DeleteContainer": 1, "EmptyPool": 1, "DeletePool": 1}},
+		"job": {func(s *steps) {
+			s.job = func(context.Context, activities.CreateJobInput) error { return broken }
+		}, map[string]int{"DeleteContainer": 1, "EndJob": 1, "EmptyPool": 1, "DeleteJob": 1, "DeletePool": 1}},
+		"submit": {func(s *steps) {
+			s.submit = func(context.Context, activities.SubmitInput) (activities.SubmitResult, error) {
+				return activities.SubmitResult{}, broken
+			}
+			s.after = time.Hour
+		}, map[string]int{"DeleteContainer": 1, "EndJob": 1, "EmptyPool": 1, "DeleteJob": 1, "DeletePool": 1}},
+		"wait": {func(s *steps) {
+			s.wait = func(context.Context, activities.WaitInput) (activities.WaitResult, error) {
+				return activities.WaitResult{}, broken
+			}
+		}, map[string]int{"DeleteContainer": 1, "EndJob": 1, "EmptyPool": 1, "DeleteJob": 1, "DeletePool": 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSteps(t)
+			s.gather = func(context.Context, activities.GatherInput) (activities.GatherResult, error) {
+				return activities.GatherResult{Counts: workload.Counts{Total: 5, Unfinished: 5}, Results: "r"}, nil
+			}
+			c.spoil(s)
+			s.signal(2*time.Hour, workflows.Approval{})
+			report, err := s.run(t)
+			require.Error(t, err)
+			require.Equal(t, workload.Failed, report.Outcome)
+			require.Contains(t, report.Verdict, "it broke")
+			require.Equal(t, c.calls, s.calls)
+		})
+	}
+}
+
+// TestCancelAtAnyMomentCleansUp cancels the run at moments that fall into
+// different steps.
+func TestCancelAtAnyMomentCleansUp(t *testing.T) {
+	t.Parallel()
+	for _, moment := range []time.Duration{0, time.Millisecond, time.Second, time.Minute} {
+		t.Run(moment.String(), func(t *testing.T) {
+			t.Parallel()
+			s := newSteps(t)
+			s.after = time.Hour
+			s.gather = func(context.Context, activities.GatherInput) (activities.GatherResult, error) {
+				return activities.GatherResult{Counts: workload.Counts{Total: 5, Succeeded: 1, Unfinished: 4}, Results: "r"}, nil
+			}
+			s.env.RegisterDelayedCallback(s.env.CancelWorkflow, moment)
+			report, err := s.run(t)
+			require.True(t, temporal.IsCanceledError(err), "%v", err)
+			if report.Outcome == "" {
+				return // before the work began: nothing was created
+			}
+			require.Equal(t, workload.Cancelled, report.Outcome)
+			require.Empty(t, report.Left)
+			require.Equal(t, s.calls["EndJob"], s.calls["DeleteJob"])
+			require.Zero(t, s.calls["EmptyPool"], "nobody is asked, so the pool goes at once")
+		})
+	}
+}
+
+func TestCancelDuringApprovalDeletes(t *testing.T) {
+	t.Parallel()
+	s := newSteps(t)
+	s.env.RegisterDelayedCallback(s.env.CancelWorkflow, time.Hour)
+	report, err := s.run(t)
+	require.NoError(t, err, "the tasks have succeeded")
+	require.Contains(t, report.Notes[0], "cancelled while it waited for approval")
+	require.Equal(t, 1, s.calls["DeletePool"])
+}
+
+func TestOutputsThatDoNotArriveAreNoSuccess(t *testing.T) {
+	t.Parallel()
+	s := newSteps(t)
+	s.fetch = func(context.Context, activities.FetchInput) (activities.FetchResult, error) {
+		return activities.FetchResult{}, temporal.NewNonRetryableApplicationError("disk full", "LocalFile", nil)
+	}
+	s.signal(time.Hour, workflows.Approval{})
+	report, err := s.run(t)
+	require.Error(t, err)
+	require.Equal(t, workload.Failed, report.Outcome)
+	require.Contains(t, report.Verdict, "All 5 tasks succeeded. But the outputs could not be fetched to /out: disk full")
+	require.Equal(t, 1, s.calls["DeletePool"])
+}
+
+func TestNoWorkerOnTheHostEndsTheRunWithinMinutes(t *testing.T) {
+	t.Parallel()
+	s := newSteps(t)
+	s.scan = func(context.Context, activities.ScanInput) (activities.ScanResult, error) {
+		return activities.ScanResult{}, temporal.NewTimeoutError(2 /* schedule to start */, nil)
+	}
+	report, err := s.run(t)
+	require.Error(t, err)
+	require.Contains(t, report.Verdict, "start bin/worker there (task queue durabatch@here)")
+	require.Empty(t, s.calls)
+}

@@ -1,0 +1,115 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/durabatch/durabatch/activities"
+	"github.com/durabatch/durabatch/workload"
+)
+
+// begin starts an activity as a step of the run and keeps the status true when
+// it ends. The future answers what the activity answers.
+func (r *run) begin(ctx workflow.Context, step string, options workflow.ActivityOptions, activity, input any) workflow.Future {
+	at := len(r.status.Steps)
+	r.status.Steps = append(r.status.Steps, Step{Name: step, Started: workflow.Now(ctx)})
+	r.show(ctx)
+	inner := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), activity, input)
+	outer, settable := workflow.NewFuture(ctx)
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		err := inner.Get(ctx, nil)
+		r.status.Steps[at].Ended = workflow.Now(ctx)
+		if err != nil {
+			r.status.Steps[at].Error = reasonOf(err)
+		}
+		r.show(ctx)
+		settable.Chain(inner)
+	})
+	return outer
+}
+
+// do is begin and the wait for its end.
+func (r *run) do(ctx workflow.Context, step string, options workflow.ActivityOptions, activity, input, output any) error {
+	return r.begin(ctx, step, options, activity, input).Get(ctx, output)
+}
+
+func (r *run) scan(ctx workflow.Context) (activities.ScanResult, error) {
+	w := r.workload
+	options := atLength("list the inputs")
+	if w.Inputs.Dir != "" {
+		options = onHost(atLength("list the inputs on "+w.Inputs.Host), w.Inputs.Host, true)
+	}
+	var found activities.ScanResult
+	err := r.do(ctx, StepScan, options, act.Scan, activities.ScanInput{
+		Owner: r.owner, Inputs: w.Inputs, Task: w.Task, Resources: r.status.Resources,
+	}, &found)
+	switch {
+	case noWorkerCame(err):
+		return found, temporal.NewNonRetryableApplicationError(fmt.Sprintf(
+			"no worker for the files of %s: start bin/worker there (task queue %s), or correct inputs.host", w.Inputs.Host, HostTaskQueue(w.Inputs.Host)), "NoWorker", err)
+	case refused(err):
+		return found, err // nothing was created
+	}
+	r.exists.outputs, r.exists.inputs = true, r.ownsInputs()
+	r.status.Files, r.status.Bytes = found.Files, found.Bytes
+	return found, err
+}
+
+func noWorkerCame(err error) bool {
+	var timeout *temporal.TimeoutError
+	return errors.As(err, &timeout) && timeout.TimeoutType() == enums.TIMEOUT_TYPE_SCHEDULE_TO_START
+}
+
+// beginUpload starts the upload; there is none where the inputs are in a
+// container already.
+func (r *run) beginUpload(ctx workflow.Context, found activities.ScanResult) workflow.Future {
+	if !r.ownsInputs() {
+		nothing, settable := workflow.NewFuture(ctx)
+		settable.SetValue(nil)
+		return nothing
+	}
+	summary := fmt.Sprintf("upload %s (%s)", files(found.Files), bytes(found.Bytes))
+	return r.begin(ctx, StepUpload, onHost(atLength(summary), r.workload.Inputs.Host, false), act.Upload, activities.UploadInput{
+		Directory: r.workload.Inputs.Dir, Resources: r.status.Resources, Files: found.Files, Parts: found.Parts,
+	})
+}
+
+func (r *run) createPoolAndJob(ctx workflow.Context) error {
+	w, names := r.workload, r.status.Resources
+	r.exists.pool = r.ownsPool()
+	summary := fmt.Sprintf("create pool: %d dedicated and %d spot nodes %s", w.Pool.DedicatedNodes, w.Pool.SpotNodes, w.Pool.VMSize)
+	if !r.ownsPool() {
+		summary = "look at pool " + w.Pool.ID
+	}
+	if err := r.do(ctx, StepPool, shortly(summary), act.CreatePool, activities.CreatePoolInput{
+		Owner: r.owner, ID: names.Pool, Pool: w.Pool, Slots: w.Task.Slots, Access: r.access(),
+	}, nil); err != nil {
+		return err
+	}
+	r.exists.job = true
+	job := w.Job
+	job.Timeout = workload.Duration(r.jobTimeout())
+	return r.do(ctx, StepJob, shortly("create job"), act.CreateJob, activities.CreateJobInput{
+		Owner: r.owner, ID: names.Job, Pool: names.Pool, Job: job,
+	}, nil)
+}
+
+func (r *run) beginSubmit(ctx workflow.Context) workflow.Future {
+	names := r.status.Resources
+	return r.begin(ctx, StepSubmit, atLength(fmt.Sprintf("add %s to the job", tasks(r.status.Files))), act.Submit, activities.SubmitInput{
+		Job: names.Job, Task: r.workload.Task, InputContainer: names.InputContainer, Resources: names,
+		FollowList: !r.ownsInputs(), Files: r.status.Files, Access: r.access(),
+	})
+}
+
+func (r *run) beginWait(ctx workflow.Context) workflow.Future {
+	names := r.status.Resources
+	summary := fmt.Sprintf("wait for %s, until %s at the latest", tasks(r.status.Files), r.status.Deadline.UTC().Format("2006-01-02 15:04:05 MST"))
+	return r.begin(ctx, StepWait, atLength(summary), act.Wait, activities.WaitInput{
+		Owner: r.owner, Job: names.Job, Pool: names.Pool, OwnPool: r.ownsPool(), Files: r.status.Files,
+	})
+}

@@ -1,0 +1,99 @@
+package workflows
+
+import (
+	"fmt"
+
+	"github.com/durabatch/durabatch/workload"
+)
+
+// judge says how the run ended, in a word and in a sentence.
+func (r *run) judge(report *workload.Report, workErr error) {
+	if r.failure != nil {
+		report.Failures = append([]workload.Failure{*r.failure}, report.Failures...)
+	}
+	counts := report.Counts
+	switch {
+	case r.cancelled:
+		report.Outcome = workload.Cancelled
+		report.Verdict = "The run was cancelled. " + tally(counts) + "."
+	case counts.Total > 0 && counts.Succeeded == counts.Total:
+		report.Outcome = workload.Succeeded
+		report.Verdict = "All " + tasks(counts.Total) + " succeeded."
+	case r.timedOut:
+		report.Outcome = workload.TimedOut
+		report.Verdict = fmt.Sprintf("The run's timeout of %s came first. %s.", r.workload.Timeout, tally(counts))
+	case workErr != nil:
+		report.Outcome = workload.Failed
+		report.Verdict = sentence(reasonOf(workErr)) + " " + tally(counts) + "."
+	case report.Results == "":
+		report.Outcome = workload.Failed
+		report.Verdict = "The tasks ended, but their results could not be gathered."
+	default:
+		report.Outcome = workload.Failed
+		report.Verdict = tally(counts) + "." + example(report.Failures)
+	}
+}
+
+// tally counts what became of the tasks: "3 of 5 tasks succeeded, 1 failed, 1
+// did not end".
+func tally(c workload.Counts) string {
+	if c.Total == 0 {
+		return "No task was run"
+	}
+	text := fmt.Sprintf("%d of %s succeeded", c.Succeeded, tasks(c.Total))
+	if c.Failed > 0 {
+		text += fmt.Sprintf(", %d failed", c.Failed)
+	}
+	if c.Unfinished > 0 {
+		text += fmt.Sprintf(", %d did not end", c.Unfinished)
+	}
+	return text
+}
+
+// example names the first failure, for those who read one line only.
+func example(failures []workload.Failure) string {
+	if len(failures) == 0 {
+		return ""
+	}
+	f := failures[0]
+	why := f.Message
+	if f.ExitCode != nil && *f.ExitCode != 0 {
+		why = fmt.Sprintf("exit code %d", *f.ExitCode)
+	}
+	return fmt.Sprintf(" First: %q: %s.", f.Name, why)
+}
+
+// sentence makes one of a message.
+func sentence(message string) string {
+	if message == "" {
+		return ""
+	}
+	if last := message[len(message)-1]; last == '.' || last == '!' {
+		return message
+	}
+	return message + "."
+}
+
+func tasks(n int64) string { return count(n, "task") }
+func files(n int64) string { return count(n, "file") }
+
+func count(n int64, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// bytes writes a size as people say it.
+func bytes(n int64) string {
+	const unit = 1000
+	if n < unit {
+		return fmt.Sprintf("%d B", n)
+	}
+	value, prefix := float64(n), -1
+	for value >= unit && prefix < len("kMGTPE")-1 {
+		value /= unit
+		prefix++
+	}
+	return fmt.Sprintf("%.1f %cB", value, "kMGTPE"[prefix])
+}
