@@ -1,6 +1,7 @@
 package node
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -46,6 +47,9 @@ func makeDirectory(path string) (*directory, error) {
 
 func (d *directory) clear() error {
 	for _, name := range []string{workingDir, fetchDir, stdoutFile, stderrFile, uploadOutFile, uploadErrFile} {
+		if _, err := d.root.Lstat(name); errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
 		if err := d.removeAll(name); err != nil {
 			return fmt.Errorf("remove what an earlier try left: %w", err)
 		}

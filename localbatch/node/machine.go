@@ -71,6 +71,10 @@ func NewMachine(opts Options) *Machine {
 	return m
 }
 
+// Close gives up the connections to storage that m keeps open for its next
+// transfers. It ends no task.
+func (m *Machine) Close() { m.client.CloseIdleConnections() }
+
 // Run runs t once, to its end, and never returns before every process of t's
 // session has been sent SIGKILL: those that the command left behind as well.
 //
