@@ -1,0 +1,225 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"go.temporal.io/sdk/client"
+
+	"github.com/durabatch/durabatch/workflows"
+)
+
+// The stages of an approval.
+type stage int
+
+const (
+	notYet  stage = iota // the run does not wait for it
+	asking               // a question is open
+	sending              // the answer is on its way; the run cleans up
+	over                 // nothing more to do here
+)
+
+// approval gets the decision over job and pool from the person at the
+// terminal, or from --yes, and sends it to the run. Where there is neither it
+// says how to decide from elsewhere.
+type approval struct {
+	screen *screen
+	server *server
+	run    started
+	yes    bool
+
+	stage   stage
+	until   time.Time       // when the run decides for itself
+	open    []string        // what is still to ask about: "job", "pool"
+	answers map[string]bool // delete it?
+	lines   <-chan string   // of the terminal; nil: nobody is there
+	sent    chan cleanup
+}
+
+// cleanup is the run's answer to a decision.
+type cleanup struct {
+	result workflows.CleanupResult
+	err    error
+}
+
+func newApproval(screen *screen, t *server, run started, yes bool) *approval {
+	return &approval{screen: screen, server: t, run: run, yes: yes, answers: map[string]bool{}, sent: make(chan cleanup, 1)}
+}
+
+// listen reads the terminal from the start, so that what is typed before a
+// question is no answer to it.
+func (a *approval) listen(ctx context.Context, in io.Reader) {
+	lines := make(chan string)
+	a.lines = lines
+	go func() {
+		defer close(lines)
+		for scanner := bufio.NewScanner(in); scanner.Scan(); {
+			select {
+			case lines <- scanner.Text():
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+}
+
+// follow opens the questions when the run begins to wait for its approval, and
+// withdraws them when somebody else was quicker.
+func (a *approval) follow(ctx context.Context, status workflows.Status) {
+	waits := !status.ApprovalUntil.IsZero()
+	switch {
+	case waits && a.stage == notYet:
+		a.begin(ctx, status)
+	case !waits && a.stage == asking:
+		a.screen.withdraw()
+		a.screen.printf("The question has been answered elsewhere, or its time is over.")
+		a.stage = over
+	}
+}
+
+func (a *approval) begin(ctx context.Context, status workflows.Status) {
+	a.until = status.ApprovalUntil
+	if status.Step(workflows.StepJob).Name != "" {
+		a.open = append(a.open, "job")
+	}
+	if ownsPool(status.Resources) {
+		a.open = append(a.open, "pool")
+	}
+	switch {
+	case a.yes:
+		a.send(ctx, workflows.NewApproval(true, true))
+	case a.lines != nil:
+		a.next(ctx)
+	default:
+		a.sayHow()
+	}
+}
+
+// next asks the next question, or sends the answers when there is none.
+func (a *approval) next(ctx context.Context) {
+	if len(a.open) == 0 {
+		a.send(ctx, workflows.NewApproval(a.answers["job"], a.answers["pool"]))
+		return
+	}
+	a.stage = asking
+	a.screen.ask("Delete " + a.open[0] + "? [Y] yes, [N] no: ")
+}
+
+func (a *approval) sayHow() {
+	a.stage = over
+	id := shellWord(a.run.WorkflowID)
+	a.screen.printf("The run waits until %s for somebody to decide over its job and pool.", timeOf(a.until))
+	a.screen.printf("Delete them: starter approve %s. Keep them: starter reject %s.", id, id)
+}
+
+// hear takes one line of the terminal. Enter alone is yes, as the tutorial has
+// it; ok is false when there will be no more lines.
+func (a *approval) hear(ctx context.Context, line string, ok bool) {
+	if !ok {
+		a.lines = nil
+	}
+	switch {
+	case a.stage != asking:
+	case !ok:
+		a.screen.withdraw()
+		a.sayHow()
+	default:
+		a.screen.entered()
+		if yes, understood := answerOf(line); understood {
+			a.answers[a.open[0]] = yes
+			a.open = a.open[1:]
+		}
+		a.next(ctx)
+	}
+}
+
+func answerOf(line string) (yes, understood bool) {
+	switch strings.ToLower(strings.TrimSpace(line)) {
+	case "", "y", "yes":
+		return true, true
+	case "n", "no":
+		return false, true
+	}
+	return false, false
+}
+
+func (a *approval) send(ctx context.Context, decision workflows.Approval) {
+	a.stage = sending
+	go func() {
+		result, err := a.server.approve(ctx, a.run, decision)
+		a.sent <- cleanup{result, err}
+	}()
+}
+
+// told prints the run's answer.
+func (a *approval) told(c cleanup) {
+	a.stage = over
+	if c.err != nil {
+		a.screen.printf("The run did not take the answer: %s", sentenceOf(c.err.Error(), 500))
+		return
+	}
+	a.screen.printf("%s", doneOf(c.result))
+}
+
+// wait gives the answer of a run that has ended meanwhile a moment to arrive.
+func (a *approval) wait(ctx context.Context) {
+	if a.stage != sending {
+		return
+	}
+	select {
+	case sent := <-a.sent:
+		a.told(sent)
+	case <-time.After(callTimeout):
+	case <-ctx.Done():
+	}
+}
+
+func doneOf(result workflows.CleanupResult) string {
+	return "Cleanup done: job " + deletedOrKept(result.JobDeleted) + ", pool " + deletedOrKept(result.PoolDeleted) + "."
+}
+
+func deletedOrKept(deleted bool) string {
+	if deleted {
+		return "deleted"
+	}
+	return "kept"
+}
+
+// approve sends a decision and waits until the cleanup is done. It may be sent
+// again under its own id without being taken twice, so it is, until Temporal
+// and a worker have answered.
+func (t *server) approve(ctx context.Context, run started, decision workflows.Approval) (workflows.CleanupResult, error) {
+	id := uuid.NewString()
+	for {
+		result, err := t.update(ctx, run, id, decision)
+		if err == nil || ctx.Err() != nil || !isUnreachable(err) {
+			return result, err
+		}
+		select {
+		case <-ctx.Done():
+			return result, ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+func (t *server) update(ctx context.Context, run started, id string, decision workflows.Approval) (workflows.CleanupResult, error) {
+	var result workflows.CleanupResult
+	handle, err := t.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+		UpdateID:     id,
+		WorkflowID:   run.WorkflowID,
+		RunID:        run.RunID,
+		UpdateName:   workflows.ApprovalUpdate,
+		Args:         []any{decision},
+		WaitForStage: client.WorkflowUpdateStageCompleted,
+	})
+	if err != nil {
+		return result, err
+	}
+	// A refusal is the handle's error, not the call's.
+	return result, handle.Get(ctx, &result)
+}

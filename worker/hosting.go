@@ -1,0 +1,90 @@
+package main
+
+import (
+	"sync"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/worker"
+
+	"github.com/durabatch/durabatch/activities"
+	"github.com/durabatch/durabatch/azure"
+	"github.com/durabatch/durabatch/transfer"
+	"github.com/durabatch/durabatch/workflows"
+)
+
+// stopTimeout is how long activities may take to hand over when the worker is
+// told to stop. They watch for it and need a moment only; without it every
+// deploy would be a crash.
+const stopTimeout = 30 * time.Second
+
+// workers are the two that one process is: one for what any machine can do,
+// one for the files of this one.
+type workers struct {
+	anywhere, here worker.Worker
+	host           string
+}
+
+func newActivities(config azure.Config) (*activities.Activities, error) {
+	batch, err := azure.NewBatch(config)
+	if err != nil {
+		return nil, exitf(exitUsage, "the Batch account cannot be used: %w", err)
+	}
+	storage, err := azure.NewStorage(config)
+	if err != nil {
+		return nil, exitf(exitUsage, "the storage account cannot be used: %w", err)
+	}
+	limits := transfer.Limits{} // their defaults
+	return &activities.Activities{Batch: batch, Storage: storage, Uploader: transfer.NewUploader(limits), Limits: limits}, nil
+}
+
+// newWorkers registers everything. A worker that cannot go on says so on fatal.
+func newWorkers(c client.Client, acts *activities.Activities, host string, fatal chan<- error) workers {
+	options := options(func(err error) { fatal <- err })
+	w := workers{anywhere: worker.New(c, workflows.TaskQueue, options), host: host}
+	options.DisableWorkflowWorker = true
+	w.here = worker.New(c, workflows.HostTaskQueue(host), options)
+	w.anywhere.RegisterWorkflow(workflows.RunWorkload)
+	w.anywhere.RegisterActivity(acts)
+	w.here.RegisterActivity(acts)
+	return w
+}
+
+func options(onFatal func(error)) worker.Options {
+	return worker.Options{
+		WorkerStopTimeout: stopTimeout,
+		// Heartbeats are what people see of a run, and where it resumes: no more
+		// than a second of either may be lost.
+		MaxHeartbeatThrottleInterval: time.Second,
+		// An activity is a run's long step, with many files or requests at once
+		// inside it: this bounds the runs one worker serves, not their speed.
+		MaxConcurrentActivityExecutionSize:     100,
+		MaxConcurrentWorkflowTaskExecutionSize: 20,
+		Interceptors:                           []interceptor.WorkerInterceptor{&scrubber{}},
+		OnFatalError:                           onFatal,
+	}
+}
+
+func (w workers) queues() []string {
+	return []string{workflows.TaskQueue, workflows.HostTaskQueue(w.host)}
+}
+
+func (w workers) start() error {
+	if err := w.anywhere.Start(); err != nil {
+		return err
+	}
+	if err := w.here.Start(); err != nil {
+		w.anywhere.Stop()
+		return err
+	}
+	return nil
+}
+
+// stop stops both at once, so that they share the time there is.
+func (w workers) stop() {
+	var both sync.WaitGroup
+	both.Go(w.anywhere.Stop)
+	both.Go(w.here.Stop)
+	both.Wait()
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/contrib/envconfig"
+
+	"github.com/durabatch/durabatch/azure"
+)
+
+// settings are all that a worker is told.
+type settings struct {
+	azure    azure.Config
+	temporal client.Options
+	host     string // the name of this machine
+}
+
+// exitError ends the program with a code.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
+
+func exitf(code int, format string, args ...any) error {
+	return &exitError{code: code, err: fmt.Errorf(format, args...)}
+}
+
+// settingsFrom takes everything from the environment: arguments show in the
+// list of processes.
+func settingsFrom(args []string, environ environment) (settings, error) {
+	if len(args) > 0 {
+		return settings{}, exitf(exitUsage, "it takes no arguments, and got %q; everything is set in the environment:\n%s", args[0], usage)
+	}
+	config, err := azure.ConfigFromEnv(environ.Get)
+	if err != nil {
+		return settings{}, exitf(exitUsage, "Azure's accounts are not set up:\n%w", err)
+	}
+	options, err := envconfig.LoadClientOptions(envconfig.LoadClientOptionsRequest{EnvLookup: environ})
+	if err != nil {
+		return settings{}, exitf(exitUsage, "the settings of Temporal (TEMPORAL_* and its profiles) cannot be used: %w", err)
+	}
+	if options.HostPort == "" {
+		options.HostPort = client.DefaultHostPort
+	}
+	if options.Namespace == "" {
+		options.Namespace = client.DefaultNamespace
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return settings{}, exitf(exitFailed, "this machine does not tell its name: %w", err)
+	}
+	return settings{azure: config, temporal: options, host: host}, nil
+}
+
+const usage = `  AZURE_BATCH_ENDPOINT, AZURE_BATCH_ACCOUNT_NAME, AZURE_BATCH_ACCOUNT_KEY (or Entra ID)
+  AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_BLOB_ENDPOINT with Entra ID
+  TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and the rest of Temporal's environment and profiles
+  DURABATCH_LOG_FORMAT: text (default) or json`
+
+// environment is a list of NAME=value, as os.Environ gives it; of two of one
+// name the last counts, as it does for a process.
+type environment []string
+
+// Environ and LookupEnv make it an envconfig.EnvLookup.
+func (e environment) Environ() []string { return e }
+
+func (e environment) LookupEnv(name string) (string, bool) {
+	for i := len(e) - 1; i >= 0; i-- {
+		if key, value, ok := strings.Cut(e[i], "="); ok && key == name {
+			return value, true
+		}
+	}
+	return "", false
+}
+
+// Get answers "" where the variable is not set.
+func (e environment) Get(name string) string {
+	value, _ := e.LookupEnv(name)
+	return value
+}
