@@ -1,0 +1,62 @@
+package main
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestChoosePorts(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	first, held, err := choosePorts(dir)
+	require.NoError(t, err)
+
+	other, otherHeld, err := choosePorts(t.TempDir())
+	require.NoError(t, err)
+	defer otherHeld.close()
+	for i, port := range other.each() {
+		require.NotEqual(t, *first.each()[i], *port, "two stacks chose one port")
+	}
+
+	held.close()
+	again, held, err := choosePorts(dir)
+	require.NoError(t, err)
+	require.Equal(t, first, again, "ports are kept for the life of the data")
+	held.close()
+}
+
+func TestTakenPortIsReplaced(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	first, held, err := choosePorts(dir)
+	require.NoError(t, err)
+	held.close()
+	taken, err := net.Listen("tcp4", loopback(first.Azurite))
+	require.NoError(t, err)
+	defer taken.Close()
+
+	second, held, err := choosePorts(dir)
+	require.NoError(t, err)
+	defer held.close()
+	require.NotEqual(t, first.Azurite, second.Azurite)
+	require.Equal(t, first.Batch, second.Batch)
+	kept, err := readPorts(filepath.Join(dir, "ports.json"))
+	require.NoError(t, err)
+	require.Equal(t, second, kept)
+}
+
+func TestReadPorts(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "ports.json")
+	p, err := readPorts(file)
+	require.NoError(t, err)
+	require.Equal(t, ports{Temporal: 7233, UI: 8233, Azurite: 10000, Batch: 10500}, p)
+
+	require.NoError(t, os.WriteFile(file, []byte(`{"temporal": "x"}`), 0o600))
+	_, err = readPorts(file)
+	require.ErrorContains(t, err, file)
+}

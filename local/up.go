@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+func upCommand(c console) *cobra.Command {
+	var data string
+	cmd := &cobra.Command{
+		DisableFlagsInUseLine: true,
+		Use:                   "up [--data DIR]",
+		Short:                 "Start the stack, print ready, and run until told to stop",
+		Long: `up starts Temporal with its web UI, Azurite, the Batch service and a worker on
+loopback, prints "ready" and runs until Ctrl-C or SIGTERM, which leaves no
+process behind. Data stay in DIR, and the next up goes on with them.
+
+DIR/env holds the environment for other programs, as lines for a shell;
+DIR/<part>.pid and DIR/<part>.log belong to temporal, azurite, batch and worker.`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return up(cmd.Context(), data, c) },
+	}
+	cmd.Flags().StringVar(&data, "data", defaultData, "directory of the stack's data")
+	return cmd
+}
+
+// up runs a stack on the directory data until ctx ends. That is no error.
+func up(ctx context.Context, data string, c console) error {
+	s, err := openStack(ctx, data, c)
+	if err != nil {
+		return unlessStopped(ctx, err)
+	}
+	defer s.close()
+	s.describe(c.stderr)
+	if err := s.start(ctx); err != nil {
+		return unlessStopped(ctx, err)
+	}
+	fmt.Fprintln(c.stdout, "ready")
+	<-ctx.Done()
+	fmt.Fprintln(c.stderr, "stopping")
+	return nil
+}
+
+// unlessStopped is err, or nil when it only says that we were told to stop.
+func unlessStopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
