@@ -18,9 +18,13 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
 )
 
-// Files over what one Put Blob takes go in blocks of this size, or larger ones
-// where 50,000 of them would not be enough.
-const blockSize = 8 << 20
+// Files over blockSize go in blocks of this size, or larger ones where 50,000
+// of them, all that a blob may have, would not be enough. Each block that is
+// on its way is in memory.
+const (
+	blockSize       = 8 << 20
+	blocksInTransit = 2
+)
 
 // errNotRegular is said of directories, pipes, sockets and devices.
 var errNotRegular = errors.New("not a regular file")
@@ -50,22 +54,20 @@ func (m *Machine) uploadFile(ctx context.Context, d *directory, name string, cli
 		return 0, err
 	}
 	opts.HTTPHeaders.BlobContentMD5 = sum.Sum(nil)
-	if info.Size() <= blockSize*blockblob.MaxBlocks {
-		opts.BlockSize = blockSize
-	}
-	_, err = client.UploadFile(ctx, file, opts)
+	opts.BlockSize = max(blockSize, info.Size()/blockblob.MaxBlocks+1)
+	_, err = client.UploadStream(ctx, io.NewSectionReader(file, 0, info.Size()), opts)
 	return info.Size(), err
 }
 
 // uploadOptions are an output file's upload headers. The content type is by
 // default that of the file's extension.
-func uploadOptions(name string, headers map[string]string) (*blockblob.UploadFileOptions, error) {
+func uploadOptions(name string, headers map[string]string) (*blockblob.UploadStreamOptions, error) {
 	contentType := mime.TypeByExtension(path.Ext(name))
 	if contentType == "" {
 		contentType = "application/octet-stream"
 	}
 	h := &blob.HTTPHeaders{BlobContentType: &contentType}
-	opts := &blockblob.UploadFileOptions{HTTPHeaders: h, Metadata: map[string]*string{}}
+	opts := &blockblob.UploadStreamOptions{Concurrency: blocksInTransit, HTTPHeaders: h, Metadata: map[string]*string{}}
 	for header, value := range headers {
 		key := strings.ToLower(header)
 		switch key {
