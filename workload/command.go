@@ -21,6 +21,9 @@ func shellQuote(s string) string {
 // is only a name where the shell expects a word of its own; inside other
 // quotes, backquotes, arithmetic, here-documents and comments it is not.
 func checkCommand(t template) []string {
+	if messages := t.escaped(); messages != nil {
+		return messages
+	}
 	source, placed := t.withMarkers()
 	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash), syntax.KeepComments(true)).
 		Parse(strings.NewReader(source), "")
@@ -30,7 +33,33 @@ func checkCommand(t template) []string {
 	var messages []string
 	for _, m := range placed {
 		if reason := whyUnsafe(pathTo(file, m), m); reason != "" {
-			messages = append(messages, fmt.Sprintf("{{%s}} %s", m.placeholder, reason))
+			messages = append(messages, fmt.Sprintf("%s{{%s}} %s", lineOf(source, m), m.placeholder, reason))
+		}
+	}
+	return messages
+}
+
+// lineOf begins a message about a command of several lines.
+func lineOf(source string, m marker) string {
+	if !strings.Contains(strings.TrimRight(source, "\n"), "\n") {
+		return ""
+	}
+	return fmt.Sprintf("line %d of the command: ", 1+strings.Count(source[:m.offset], "\n"))
+}
+
+// escaped answers with the placeholders whose opening quote would be taken for
+// something else, because of the character before it.
+func (t template) escaped() []string {
+	var messages []string
+	for i := 1; i < len(t); i++ {
+		before := t[i-1].literal
+		backslashes := len(before) - len(strings.TrimRight(before, `\`))
+		switch {
+		case t[i].placeholder == "":
+		case backslashes%2 == 1:
+			messages = append(messages, fmt.Sprintf(`{{%s}} has a backslash before it; remove it`, t[i].placeholder))
+		case strings.HasSuffix(before, "$"):
+			messages = append(messages, fmt.Sprintf(`{{%s}} has a $ before it; remove it`, t[i].placeholder))
 		}
 	}
 	return messages
@@ -115,7 +144,7 @@ func whyUnsafe(path []syntax.Node, m marker) string {
 			return ""
 		}
 	}
-	return "must be a word of its own, or part of one, without a backslash or a $ before it"
+	return "must be a word of its own, or part of one"
 }
 
 // unsafeIn judges one node around the marker; inner is the next one towards it.

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 )
 
 const (
@@ -177,19 +176,26 @@ func resolve(base, dir string) string {
 // checkDirs looks for the directories on this machine.
 func (c *check) checkDirs(w *Workload) {
 	if dir := w.Inputs.Dir; dir != "" {
-		entries, err := os.Open(dir)
-		if err == nil {
-			_, err = entries.Readdirnames(1)
-			entries.Close()
-		}
-		if err != nil && !errors.Is(err, io.EOF) {
-			c.refuse("inputs.dir", fmt.Sprintf("%s %v", dir, strings.TrimPrefix(reason(err).Error(), ": ")))
+		if err := openDir(dir); err != nil {
+			c.refuse("inputs.dir", fmt.Sprintf("%s %v", dir, reason(err)))
 		}
 	}
 	if dir := w.Outputs.Dir; dir != "" {
-		info, err := os.Stat(dir)
-		if err == nil && !info.IsDir() {
+		if info, err := os.Stat(dir); err == nil && !info.IsDir() {
 			c.refuse("outputs.dir", dir+" is not a directory")
 		}
 	}
+}
+
+// openDir fails when the directory cannot be walked.
+func openDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if _, err := d.Readdirnames(1); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	return nil
 }

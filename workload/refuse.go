@@ -31,7 +31,7 @@ func (c *check) checkSchema() {
 		case *kind.Required:
 			c.missingKeys(c.find(v.InstanceLocation), k.Missing)
 		default:
-			c.wrongValue(c.find(v.InstanceLocation), v.ErrorKind)
+			c.wrongValue(c.find(v.InstanceLocation), v.ErrorKind, theSchema().at(v.SchemaURL))
 		}
 	}
 }
@@ -57,11 +57,11 @@ func (c *check) missingKeys(f found, missing []string) {
 }
 
 // wrongValue reports one problem for one value, however many there are.
-func (c *check) wrongValue(f found, k jsonschema.ErrorKind) {
+func (c *check) wrongValue(f found, k jsonschema.ErrorKind, schema map[string]any) {
 	if slices.ContainsFunc(c.problems, func(p Problem) bool { return p.Field == f.field }) {
 		return
 	}
-	c.refuse(f.field, explain(k, f.node))
+	c.refuse(f.field, explain(k, f.node, schema))
 	c.excuse(f.field)
 	f.drop(wantedKind(k))
 }
@@ -75,13 +75,22 @@ func wantedKind(k jsonschema.ErrorKind) valueKind {
 
 // explain says what is allowed. It never repeats a value that is text and may
 // be anything: addresses and environment variables may hold secrets.
-func explain(k jsonschema.ErrorKind, n *node) string {
+func explain(k jsonschema.ErrorKind, n *node, schema map[string]any) string {
 	switch k := k.(type) {
 	case *kind.Type:
+		if schema["format"] == DurationFormat {
+			return "must be a duration, such as 30s, 10m or 24h" + notKind(n)
+		}
 		return wrongType(k, n)
 	case *kind.Enum:
 		return wrongChoice(k)
 	case *kind.Pattern:
+		if schema["format"] == DurationFormat {
+			return fmt.Sprintf("%q is not a duration; write one such as 30s, 10m or 24h", shorten(k.Got))
+		}
+		if k.Got == "" {
+			return "must not be empty"
+		}
 		return "must be " + allowedBy[k.Want]
 	case *kind.Format:
 		return k.Err.Error()
@@ -90,14 +99,14 @@ func explain(k jsonschema.ErrorKind, n *node) string {
 	case *kind.Maximum:
 		return fmt.Sprintf("must be %s or less, not %s", k.Want.RatString(), k.Got.RatString())
 	case *kind.MinLength:
-		if k.Got == 0 {
-			return "must not be empty"
+		if pattern, _ := schema["pattern"].(string); k.Got > 0 && allowedBy[pattern] != "" {
+			return "must be " + allowedBy[pattern]
 		}
-		return fmt.Sprintf("must have at least %d characters, not %d", k.Want, k.Got)
+		return "must not be empty"
 	case *kind.MaxLength:
 		return fmt.Sprintf("must have at most %d characters, not %d", k.Want, k.Got)
 	case *kind.MinItems:
-		return fmt.Sprintf("must have at least %d entries; leave the key out for the default", k.Want)
+		return "must not be empty; leave the key out for the default"
 	case *kind.MaxItems:
 		return fmt.Sprintf("must have at most %d entries, not %d", k.Want, k.Got)
 	}
@@ -127,6 +136,9 @@ func wrongType(k *kind.Type, n *node) string {
 		}
 		return fmt.Sprintf("must be text, not %s", n.kind)
 	case "integer":
+		if n.kind == number {
+			return "must be a whole number"
+		}
 		return "must be a whole number" + notKind(n)
 	case "boolean":
 		return "must be true or false, without quotes"
@@ -137,9 +149,6 @@ func wrongType(k *kind.Type, n *node) string {
 }
 
 func notKind(n *node) string {
-	if n.kind == number {
-		return "" // a number that is not whole: "not a number" would mislead
-	}
 	return ", not " + string(n.kind)
 }
 

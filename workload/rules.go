@@ -2,6 +2,7 @@ package workload
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -60,23 +61,32 @@ func (c *check) checkTaskCommand(t *Task) {
 		return
 	}
 	c.checkNoSecret(field, t.Command)
-	for _, message := range checkCommand(command) {
-		c.rule(field, message)
-	}
+	c.checkScript(field, command)
 	file := slices.ContainsFunc(t.Outputs, func(o Output) bool { return o.File != "" })
 	if command.uses("output") && t.Output == "" && !file {
 		c.rule(field, "{{output}} stands for the first output with file; there is none", field, "task.output", "task.outputs")
 	}
 }
 
+// checkScript judges what bash is to run.
+func (c *check) checkScript(field string, command template) {
+	for _, p := range command {
+		if strings.ContainsAny(p.literal, "\r\x00") {
+			c.rule(field, "holds a carriage return or a zero byte, which bash takes for part of a word; remove it")
+			return
+		}
+	}
+	for _, message := range checkCommand(command) {
+		c.rule(field, message)
+	}
+}
+
+var aPlaceholder = regexp.MustCompile(`\{\{\s*(` + strings.Join(commandPlaceholders, "|") + `)\s*\}\}`)
+
 // checkPlain judges text that is the same for every file.
 func (c *check) checkPlain(field, text string) {
-	for _, name := range commandPlaceholders {
-		for _, form := range []string{"{{" + name + "}}", "{{ " + name + " }}"} {
-			if strings.Contains(text, form) {
-				c.rule(field, form+" has no meaning here; placeholders are for task.command and the names of outputs")
-			}
-		}
+	if m := aPlaceholder.FindString(text); m != "" {
+		c.rule(field, m+" has no meaning here; placeholders are for task.command and the names of outputs")
 	}
 	c.checkNoSecret(field, text)
 }

@@ -74,9 +74,7 @@ func (c *check) checkStartTask(s *StartTask) {
 		return
 	}
 	c.checkPlain("pool.startTask.command", s.Command)
-	for _, message := range checkCommand(template{{literal: s.Command}}) {
-		c.rule("pool.startTask.command", message)
-	}
+	c.checkScript("pool.startTask.command", template{{literal: s.Command}})
 	c.checkEnvironment("pool.startTask.environment", s.Environment)
 	c.checkResourceFiles("pool.startTask.resourceFiles", s.ResourceFiles)
 }

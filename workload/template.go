@@ -37,7 +37,7 @@ func parseTemplate(text string, allowed []string) (template, error) {
 			break
 		}
 		inside, after, closed := strings.Cut(rest, "}}")
-		if !closed {
+		if !closed || strings.Contains(inside, "{{") {
 			return nil, fmt.Errorf("{{ without }} behind it; for two braces that are not a placeholder write { {")
 		}
 		name := strings.TrimSpace(inside)

@@ -126,22 +126,47 @@ func (b *builder) syntaxError(err error, data []byte) {
 		at.line, _ = strconv.Atoi(m[1])
 		message = m[2]
 	}
-	if line := tabbedLine(data); line > 0 {
-		at.line = line
-		message = "YAML does not allow tabs in the indentation; use spaces"
+	if line, cause := usualMistake(data); line > 0 {
+		at.line, message = line, cause
+	} else if cause := plainer[message]; cause != "" {
+		message = cause
 	}
 	b.report.fatal(at, "cannot be read as YAML: "+message)
 }
 
-// tabbedLine is the first line that a tab indents, from 1, or 0.
-func tabbedLine(data []byte) int {
-	number := 0
-	for line := range bytes.Lines(data) {
-		number++
-		rest := bytes.TrimLeft(line, " ")
-		if len(rest) > 1 && rest[0] == '\t' && len(bytes.TrimSpace(rest)) > 0 {
-			return number
+// usualMistakes are looked for once the parser has given up: what it says of
+// them misleads, and so does the line.
+var usualMistakes = []struct {
+	line    *regexp.Regexp
+	message string
+}{
+	{regexp.MustCompile(`^ *\t+ *\S`), "tabs in the indentation are not allowed; use spaces"},
+	{regexp.MustCompile(`(: |- |[\[{,]) *\{\{`), `text that begins with {{ must be in quotes, such as "{{stem}}.mp3"`},
+	{regexp.MustCompile(`(: |- |[\[,]) *\*[.*/]`), `a pattern that begins with * must be in quotes, such as "*.mp4"`},
+}
+
+func usualMistake(data []byte) (line int, message string) {
+	for text := range bytes.Lines(data) {
+		line++
+		for _, m := range usualMistakes {
+			if m.line.Match(text) {
+				return line, m.message
+			}
 		}
 	}
-	return 0
+	return 0, ""
+}
+
+// plainer adds to the parser's words what to do.
+var plainer = map[string]string{
+	"mapping values are not allowed in this context":        "no key is expected here; is the indentation right? text that holds a colon and a space must be in quotes",
+	"found character that cannot start any token":           "text that begins with @, ` or % must be in quotes",
+	"found unknown escape character":                        "in double quotes a backslash must be doubled; or use single quotes",
+	"could not find expected ':'":                           "a key without its colon, or text that must be in quotes",
+	"did not find expected key":                             "a key is expected here; is the indentation right, in this line and the one before?",
+	"did not find expected '-' indicator":                   "an entry of the list is expected here, with its dash; is the indentation right?",
+	"did not find expected ',' or ']'":                      "the list is not closed with ]",
+	"did not find expected ',' or '}'":                      "the group is not closed with }",
+	"did not find expected alphabetic or numeric character": "text that begins with * or & must be in quotes",
+	"found unexpected end of stream":                        "a quote is not closed",
 }

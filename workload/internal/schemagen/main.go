@@ -64,6 +64,7 @@ func mapDuration(t reflect.Type) *jsonschema.Schema {
 	return &jsonschema.Schema{
 		Type:     "string",
 		Format:   workload.DurationFormat,
+		Pattern:  `^([0-9]+(\.[0-9]+)?(h|m|s|ms))+$`,
 		Examples: []any{"30s", "10m", "24h"},
 	}
 }
