@@ -6,6 +6,7 @@ type Node struct {
 	ID             string
 	Dedicated      bool
 	State          string
+	StateTime      Time
 	Open           bool // it takes new tasks
 	RunningTasks   int32
 	RunningSlots   int32
@@ -15,12 +16,12 @@ type Node struct {
 	Body           []byte // the service's JSON
 }
 
-const nodeColumns = `key, pool, id, dedicated, state, open, running_tasks, running_slots,
+const nodeColumns = `key, pool, id, dedicated, state, state_time, open, running_tasks, running_slots,
 	tasks_run, tasks_succeeded, process, body`
 
 func scanNode(r row) (Node, error) {
 	var n Node
-	err := r.Scan(&n.Key, &n.Pool, &n.ID, &n.Dedicated, &n.State, &n.Open, &n.RunningTasks, &n.RunningSlots,
+	err := r.Scan(&n.Key, &n.Pool, &n.ID, &n.Dedicated, &n.State, &n.StateTime, &n.Open, &n.RunningTasks, &n.RunningSlots,
 		&n.TasksRun, &n.TasksSucceeded, &n.Process, &n.Body)
 	return n, err
 }
@@ -47,20 +48,40 @@ func (tx *Tx) OpenNodes(pool int64, slots int32) ([]Node, error) {
 		" FROM nodes WHERE pool = ? AND open AND running_slots < ? ORDER BY key", pool, slots)
 }
 
+// NodesWithProcess lists the nodes of all pools whose start task runs.
+func (tx *Tx) NodesWithProcess() ([]Node, error) {
+	return all(tx, scanNode, "SELECT "+nodeColumns+" FROM nodes WHERE process <> '' ORDER BY key")
+}
+
+// CountNodes says how many nodes all pools have together.
+func (tx *Tx) CountNodes() (int, error) {
+	count := func(r row) (n int, err error) {
+		err = r.Scan(&n)
+		return n, err
+	}
+	n, _, err := one(tx, count, "SELECT count(*) FROM nodes")
+	return n, err
+}
+
 // InsertNode adds n and returns its key.
 func (tx *Tx) InsertNode(n Node) (int64, error) {
-	return tx.insert(`INSERT INTO nodes (pool, id, dedicated, state, open, running_tasks, running_slots,
-		tasks_run, tasks_succeeded, process, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		n.Pool, n.ID, n.Dedicated, n.State, n.Open, n.RunningTasks, n.RunningSlots,
+	return tx.insert(`INSERT INTO nodes (pool, id, dedicated, state, state_time, open, running_tasks, running_slots,
+		tasks_run, tasks_succeeded, process, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		n.Pool, n.ID, n.Dedicated, n.State, n.StateTime, n.Open, n.RunningTasks, n.RunningSlots,
 		n.TasksRun, n.TasksSucceeded, n.Process, n.Body)
 }
 
 // UpdateNode writes all of n but its pool, id and kind.
 func (tx *Tx) UpdateNode(n Node) error {
-	return tx.exec(`UPDATE nodes SET state = ?, open = ?, running_tasks = ?, running_slots = ?,
+	return tx.exec(`UPDATE nodes SET state = ?, state_time = ?, open = ?, running_tasks = ?, running_slots = ?,
 		tasks_run = ?, tasks_succeeded = ?, process = ?, body = ? WHERE key = ?`,
-		n.State, n.Open, n.RunningTasks, n.RunningSlots,
+		n.State, n.StateTime, n.Open, n.RunningTasks, n.RunningSlots,
 		n.TasksRun, n.TasksSucceeded, n.Process, n.Body, n.Key)
+}
+
+// SetNodeProcess records the process of a node's start task.
+func (tx *Tx) SetNodeProcess(key int64, process string) error {
+	return tx.exec("UPDATE nodes SET process = ? WHERE key = ?", process, key)
 }
 
 // DeleteNode removes a node.

@@ -26,6 +26,7 @@ CREATE TABLE nodes (
   id              TEXT NOT NULL COLLATE NOCASE,
   dedicated       INTEGER NOT NULL,
   state           TEXT NOT NULL,
+  state_time      INTEGER NOT NULL,
   open            INTEGER NOT NULL,
   running_tasks   INTEGER NOT NULL,
   running_slots   INTEGER NOT NULL,

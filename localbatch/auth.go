@@ -1,0 +1,153 @@
+package localbatch
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// maxSkew is how far a signed request's time may be from the service's.
+const maxSkew = 15 * time.Minute
+
+// authenticate verifies a request's shared key (Batch REST reference,
+// "Authenticate requests to the Azure Batch service").
+func (s *Service) authenticate(r *http.Request) error {
+	header := r.Header.Get("Authorization")
+	scheme, credential, _ := strings.Cut(header, " ")
+	switch {
+	case header == "":
+		return unauthenticated(http.StatusUnauthorized, "the Authorization header is missing")
+	case strings.EqualFold(scheme, "Bearer"):
+		return unauthenticated(http.StatusUnauthorized, "bearer tokens are not accepted here; sign with the account key (SharedKey)")
+	case !strings.EqualFold(scheme, "SharedKey"):
+		return badRequest("InvalidAuthenticationInfo", "The authentication information was not provided in the correct format. Verify the value of Authorization header.")
+	}
+	account, signature, ok := strings.Cut(credential, ":")
+	given, err := base64.StdEncoding.DecodeString(signature)
+	if !ok || err != nil {
+		return badRequest("InvalidAuthenticationInfo", "The authentication information was not provided in the correct format. Verify the value of Authorization header.")
+	}
+	if err := checkDate(r, time.Now()); err != nil {
+		return err
+	}
+	if !strings.EqualFold(account, s.opts.AccountName) {
+		return unauthenticated(http.StatusForbidden, "the account is not this service's")
+	}
+	if s.signedBy(r, account, given) {
+		return nil
+	}
+	return unauthenticated(http.StatusForbidden, "the signature is not the one this service computes from the request and the account key")
+}
+
+// signedBy tries both spellings of an empty body's length, since clients
+// disagree on the one that they send and the one that they sign.
+func (s *Service) signedBy(r *http.Request, account string, given []byte) bool {
+	length := r.Header.Get("Content-Length")
+	lengths := []string{length}
+	if length == "" || length == "0" {
+		lengths = []string{"", "0"}
+	}
+	for _, length := range lengths {
+		mac := hmac.New(sha256.New, s.key)
+		mac.Write([]byte(stringToSign(r, account, length)))
+		if hmac.Equal(mac.Sum(nil), given) {
+			return true
+		}
+	}
+	return false
+}
+
+func checkDate(r *http.Request, now time.Time) error {
+	text := r.Header.Get("ocp-date")
+	if text == "" {
+		text = r.Header.Get("Date")
+	}
+	date, err := http.ParseTime(strings.Replace(text, "UTC", "GMT", 1)) // Go clients may say UTC
+	if err != nil {
+		return unauthenticated(http.StatusForbidden, "neither ocp-date nor Date holds an RFC 1123 date")
+	}
+	if date.Sub(now).Abs() > maxSkew {
+		return unauthenticated(http.StatusForbidden, "the request's date is more than 15 minutes from the service's; is a clock wrong?")
+	}
+	return nil
+}
+
+// stringToSign is what a client of account has signed for r.
+func stringToSign(r *http.Request, account, contentLength string) string {
+	var b strings.Builder
+	line := func(text string) { b.WriteString(text); b.WriteByte('\n') }
+	h := r.Header
+	date := h.Get("Date")
+	if h.Get("ocp-date") != "" {
+		date = ""
+	}
+	line(r.Method)
+	line(h.Get("Content-Encoding"))
+	line(h.Get("Content-Language"))
+	line(contentLength)
+	line(h.Get("Content-MD5"))
+	line(h.Get("Content-Type"))
+	line(date)
+	line(h.Get("If-Modified-Since"))
+	line(h.Get("If-Match"))
+	line(h.Get("If-None-Match"))
+	line(h.Get("If-Unmodified-Since"))
+	line(h.Get("Range"))
+	for _, text := range canonicalHeaders(h) {
+		line(text)
+	}
+	b.WriteString("/" + account + r.URL.EscapedPath() + canonicalQuery(r.URL))
+	return b.String()
+}
+
+func canonicalHeaders(h http.Header) []string {
+	var lines []string
+	for name, values := range h {
+		if name := strings.ToLower(name); strings.HasPrefix(name, "ocp-") {
+			lines = append(lines, name+":"+strings.Join(values, ","))
+		}
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+func canonicalQuery(u *url.URL) string {
+	merged := map[string][]string{}
+	for name, values := range u.Query() {
+		name = strings.ToLower(name)
+		merged[name] = append(merged[name], values...)
+	}
+	var names []string
+	for name := range merged {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	var b strings.Builder
+	for _, name := range names {
+		slices.Sort(merged[name])
+		b.WriteString("\n" + name + ":" + strings.Join(merged[name], ","))
+	}
+	return b.String()
+}
+
+// unauthenticated gives the detail that the real service gives, without the
+// string to sign, which holds what only the client should know.
+func unauthenticated(status int, detail string) *apiError {
+	return &apiError{
+		status:  status,
+		code:    "AuthenticationFailed",
+		message: "Server failed to authenticate the request. Make sure the value of Authorization header is formed correctly including the signature.",
+		values:  []errorValue{{"AuthenticationErrorDetail", detail}},
+	}
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}

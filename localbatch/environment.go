@@ -1,0 +1,73 @@
+package localbatch
+
+import (
+	"path/filepath"
+	"strconv"
+
+	"github.com/durabatch/durabatch/localbatch/node"
+	"github.com/durabatch/durabatch/localbatch/store"
+)
+
+// command is what node runs for a task.
+func (s *Service) command(p *pool, j *job, n *store.Node, spec *taskSpec) node.Task {
+	dir := s.taskDir(n.ID, j.ID, spec.ID)
+	environment := append(s.nodeEnvironment(p.ID, n.ID, n.Dedicated, dir),
+		"AZ_BATCH_JOB_ID="+j.ID,
+		"AZ_BATCH_TASK_ID="+spec.ID,
+	)
+	// A task's own settings come after its job's, so that they win.
+	environment = append(environment, settings(j.CommonEnvironmentSettings)...)
+	command := node.Task{
+		Dir: dir, CommandLine: spec.CommandLine,
+		Environment:   append(environment, settings(spec.EnvironmentSettings)...),
+		ResourceFiles: nodeResourceFiles(spec.ResourceFiles),
+		OutputFiles:   nodeOutputFiles(spec.OutputFiles),
+		Elevated:      spec.UserIdentity.elevated(),
+	}
+	command.MaxWallClock, _ = spec.Constraints.MaxWallClockTime.std()
+	return command
+}
+
+// startCommand is what node runs for a pool's start task.
+func (s *Service) startCommand(p *pool, n *computeNode) node.Task {
+	t := n.StartTask
+	dir := filepath.Join(s.nodeDir(n.ID), "startup")
+	return node.Task{
+		Dir: dir, CommandLine: t.CommandLine,
+		Environment:   append(s.nodeEnvironment(p.ID, n.ID, n.Dedicated, dir), settings(t.EnvironmentSettings)...),
+		ResourceFiles: nodeResourceFiles(t.ResourceFiles),
+		Elevated:      t.UserIdentity.elevated(),
+		Start:         true,
+	}
+}
+
+// nodeEnvironment is what every task of a node gets (Azure documentation,
+// "Azure Batch runtime environment variables").
+func (s *Service) nodeEnvironment(poolID, nodeID string, dedicated bool, taskDir string) []string {
+	root := s.nodeDir(nodeID)
+	environment := []string{
+		"AZ_BATCH_ACCOUNT_NAME=" + s.opts.AccountName,
+		"AZ_BATCH_POOL_ID=" + poolID,
+		"AZ_BATCH_NODE_ID=" + nodeID,
+		"AZ_BATCH_NODE_IS_DEDICATED=" + strconv.FormatBool(dedicated),
+		"AZ_BATCH_NODE_ROOT_DIR=" + root,
+		"AZ_BATCH_NODE_SHARED_DIR=" + filepath.Join(root, "shared"),
+		"AZ_BATCH_NODE_STARTUP_DIR=" + filepath.Join(root, "startup"),
+		"AZ_BATCH_NODE_STARTUP_WORKING_DIR=" + filepath.Join(root, "startup", "wd"),
+		"AZ_BATCH_NODE_MOUNTS_DIR=" + filepath.Join(root, "fsmounts"),
+		"AZ_BATCH_TASK_DIR=" + taskDir,
+		"AZ_BATCH_TASK_WORKING_DIR=" + filepath.Join(taskDir, "wd"),
+	}
+	if s.public != nil {
+		environment = append(environment, "AZ_BATCH_ACCOUNT_URL="+s.public.String()+"/")
+	}
+	return environment
+}
+
+func settings(list []nameValue) []string {
+	var entries []string
+	for _, setting := range list {
+		entries = append(entries, setting.Name+"="+setting.Value)
+	}
+	return entries
+}

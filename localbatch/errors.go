@@ -1,0 +1,101 @@
+package localbatch
+
+import (
+	"fmt"
+	"net/http"
+)
+
+// apiError is an answer that says why not. Status, code and values are those
+// of the Batch REST reference's table of error codes.
+type apiError struct {
+	status  int
+	code    string
+	message string
+	values  []errorValue
+}
+
+type errorValue struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}
+
+func (e *apiError) Error() string {
+	text := e.code + ": " + e.message
+	for _, v := range e.values {
+		text += fmt.Sprintf("; %s: %s", v.Key, v.Value)
+	}
+	return text
+}
+
+// because adds the reason to e.
+func (e *apiError) because(format string, args ...any) *apiError {
+	e.values = append(e.values, errorValue{"Reason", fmt.Sprintf(format, args...)})
+	return e
+}
+
+func badRequest(code, message string) *apiError {
+	return &apiError{status: http.StatusBadRequest, code: code, message: message}
+}
+
+func conflict(code, message string) *apiError {
+	return &apiError{status: http.StatusConflict, code: code, message: message}
+}
+
+// notFound is for a kind of resource: Pool, Job, Task, Node or File.
+func notFound(kind string) *apiError {
+	return &apiError{
+		status:  http.StatusNotFound,
+		code:    kind + "NotFound",
+		message: "The specified " + lowerFirst(kind) + " does not exist.",
+	}
+}
+
+func exists(kind string) *apiError {
+	return conflict(kind+"Exists", "The specified "+lowerFirst(kind)+" already exists.")
+}
+
+func beingDeleted(kind string) *apiError {
+	return conflict(kind+"BeingDeleted", "The specified "+lowerFirst(kind)+" has been marked for deletion and is being garbage collected.")
+}
+
+func wrongState(format string, args ...any) *apiError {
+	return conflict("OperationInvalidForCurrentState", "The operation is not valid for the current state of the resource.").
+		because(format, args...)
+}
+
+func missingProperty(name string) *apiError {
+	e := badRequest("MissingRequiredProperty", "A required property was not specified in the request body.")
+	e.values = []errorValue{{"PropertyName", name}}
+	return e
+}
+
+func invalidProperty(name, value, reason string, args ...any) *apiError {
+	e := badRequest("InvalidPropertyValue", "The value provided for one of the properties in the request body is invalid.")
+	e.values = []errorValue{{"PropertyName", name}, {"PropertyValue", value}}
+	return e.because(reason, args...)
+}
+
+func unsupportedProperty(name, reason string) *apiError {
+	e := badRequest("UnsupportedProperty", "One of the properties in the request body is not supported.")
+	e.values = []errorValue{{"PropertyName", name}}
+	return e.because("%s", reason)
+}
+
+func invalidQuery(name, value, reason string, args ...any) *apiError {
+	e := badRequest("InvalidQueryParameterValue", "Value for one of the query parameters specified in the request URI is invalid.")
+	e.values = []errorValue{{"QueryParameterName", name}, {"QueryParameterValue", value}}
+	return e.because(reason, args...)
+}
+
+// unsupportedOperation is what an operation of Batch answers that this service
+// does not offer. No retry helps, so it is none of the statuses SDKs retry.
+func unsupportedOperation(what string) *apiError {
+	return &apiError{
+		status:  http.StatusNotImplemented,
+		code:    "UnsupportedOperation",
+		message: "The operation is not supported by this service.",
+		values:  []errorValue{{"Reason", "localbatch does not offer: " + what}},
+	}
+}
+
+func lowerFirst(s string) string { return string(s[0]|0x20) + s[1:] }

@@ -1,0 +1,109 @@
+package localbatch
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"mime"
+	"net/http"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/durabatch/durabatch/localbatch/store"
+)
+
+type fileDocument struct {
+	Name        string          `json:"name"`
+	URL         string          `json:"url"`
+	IsDirectory bool            `json:"isDirectory"`
+	Properties  *fileProperties `json:"properties,omitempty"`
+}
+
+type fileProperties struct {
+	LastModified  store.Time `json:"lastModified"`
+	ContentLength int64      `json:"contentLength,string"`
+	ContentType   string     `json:"contentType"`
+	FileMode      string     `json:"fileMode"`
+}
+
+func (s *Service) listFiles(r *http.Request, where place) (reply, error) {
+	list, err := parseList(r, fields{"name": prefixKind})
+	if err != nil {
+		return reply{}, err
+	}
+	recursive, err := boolParameter(r, "recursive")
+	if err != nil {
+		return reply{}, err
+	}
+	root, err := os.OpenRoot(where.dir)
+	if errors.Is(err, fs.ErrNotExist) { // it is about to be made
+		return s.pageOf(r, "files", list, nil)
+	}
+	if err != nil {
+		return reply{}, err
+	}
+	defer root.Close()
+	var items []listed
+	err = fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) || name == "." {
+			return nil // a running task may remove what is being listed
+		}
+		if err != nil {
+			return err
+		}
+		if document, ok := where.document(root, name); ok {
+			items = append(items, listed{name, document, func(string) any { return name }})
+		}
+		if entry.IsDir() && !recursive {
+			return fs.SkipDir
+		}
+		return nil
+	})
+	if err != nil {
+		return reply{}, err
+	}
+	slices.SortFunc(items, func(a, b listed) int { return strings.Compare(a.key, b.key) })
+	return s.pageOf(r, "files", list, items)
+}
+
+// document describes a file or directory; anything else, such as a pipe or a
+// link that leads out of the place, is no file to Batch.
+func (p place) document(root *os.Root, name string) (fileDocument, bool) {
+	info, err := root.Stat(name)
+	if err != nil || !info.IsDir() && !info.Mode().IsRegular() {
+		return fileDocument{}, false
+	}
+	document := fileDocument{Name: name, URL: p.fileURL(name), IsDirectory: info.IsDir()}
+	if !info.IsDir() {
+		document.Properties = &fileProperties{
+			LastModified: store.TimeOf(info.ModTime()), ContentLength: info.Size(),
+			ContentType: contentType(name), FileMode: octal(info),
+		}
+	}
+	return document, true
+}
+
+func boolParameter(r *http.Request, name string) (bool, error) {
+	switch value := r.URL.Query().Get(name); strings.ToLower(value) {
+	case "", "false":
+		return false, nil
+	case "true":
+		return true, nil
+	default:
+		return false, invalidQuery(name, value, "it is neither true nor false")
+	}
+}
+
+func contentType(name string) string {
+	if strings.HasSuffix(name, ".txt") {
+		return "text/plain"
+	}
+	if known := mime.TypeByExtension(path.Ext(name)); known != "" {
+		return known
+	}
+	return "application/octet-stream"
+}
+
+func octal(info fs.FileInfo) string { return fmt.Sprintf("0%o", info.Mode().Perm()) }

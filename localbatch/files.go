@@ -1,0 +1,104 @@
+package localbatch
+
+import (
+	"net/http"
+	"net/url"
+	"os"
+
+	"github.com/durabatch/durabatch/localbatch/store"
+)
+
+// place is a directory whose files a client can read: a task's or a node's.
+type place struct {
+	dir string // on disk
+	url string // of its files
+}
+
+func (s *Service) nodePlace(r *http.Request) (place, error) {
+	var where place
+	err := s.store.View(func(tx *store.Tx) error {
+		p, n, err := findNode(tx, r.PathValue("pool"), r.PathValue("node"))
+		if err != nil {
+			return err
+		}
+		where = place{s.nodeDir(n.ID), s.baseURL(r) + "/pools/" + p.ID + "/nodes/" + n.ID + "/files/"}
+		return nil
+	})
+	return where, err
+}
+
+func (s *Service) taskPlace(r *http.Request) (place, error) {
+	var where place
+	err := s.store.View(func(tx *store.Tx) error {
+		j, t, err := findTask(tx, r.PathValue("job"), r.PathValue("task"))
+		if err != nil {
+			return err
+		}
+		switch {
+		case t.State == active:
+			return wrongState("The files of the specified task cannot be accessed as the task state is still active")
+		case t.NodeID == "":
+			return conflict("TaskFilesUnavailable", "The task files are unavailable because the task never ran on a node.")
+		case t.State == completed && t.FilesUntil == 0:
+			return conflict("TaskFilesCleanedup", "The task files were removed from the node because the task's retention time is over.")
+		}
+		where = place{s.taskDir(t.NodeID, j.ID, t.ID), s.baseURL(r) + "/jobs/" + j.ID + "/tasks/" + t.ID + "/files/"}
+		_, err = os.Stat(s.nodeDir(t.NodeID))
+		if err != nil {
+			return conflict("TaskFilesUnavailable", "The task files are unavailable because the compute node is gone from the pool.")
+		}
+		return nil
+	})
+	return where, err
+}
+
+func (s *Service) listNodeFiles(r *http.Request) (reply, error) {
+	where, err := s.nodePlace(r)
+	if err != nil {
+		return reply{}, err
+	}
+	return s.listFiles(r, where)
+}
+
+func (s *Service) listTaskFiles(r *http.Request) (reply, error) {
+	where, err := s.taskPlace(r)
+	if err != nil {
+		return reply{}, err
+	}
+	return s.listFiles(r, where)
+}
+
+func (s *Service) getNodeFile(r *http.Request) (reply, error) {
+	where, err := s.nodePlace(r)
+	if err != nil {
+		return reply{}, err
+	}
+	return readFile(r, where)
+}
+
+func (s *Service) getTaskFile(r *http.Request) (reply, error) {
+	where, err := s.taskPlace(r)
+	if err != nil {
+		return reply{}, err
+	}
+	return readFile(r, where)
+}
+
+func (s *Service) deleteNodeFile(r *http.Request) (reply, error) {
+	where, err := s.nodePlace(r)
+	if err != nil {
+		return reply{}, err
+	}
+	return removeFile(r, where)
+}
+
+func (s *Service) deleteTaskFile(r *http.Request) (reply, error) {
+	where, err := s.taskPlace(r)
+	if err != nil {
+		return reply{}, err
+	}
+	return removeFile(r, where)
+}
+
+// fileURL escapes a file's name as the one path segment that Batch has it be.
+func (p place) fileURL(name string) string { return p.url + url.PathEscape(name) }

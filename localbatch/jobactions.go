@@ -1,0 +1,81 @@
+package localbatch
+
+import "net/http"
+
+func (s *Service) deleteJob(r *http.Request) (reply, error) {
+	answer, err := s.changeJob(r, http.StatusAccepted, func(c *change, j *job) error {
+		j.moveTo(deleting, c.now)
+		c.stopAll(s.runs.ofJob(j.row.Key), terminate)
+		c.thenBeside(func() { s.settleJob(j.row.Key) })
+		return c.saveJob(j)
+	})
+	answer.version = 0 // of what is going there is no version
+	return answer, err
+}
+
+func (s *Service) terminateJob(r *http.Request) (reply, error) {
+	var body struct {
+		TerminateReason string `json:"terminateReason"`
+	}
+	if err := readOptionalBody(r, &body); err != nil {
+		return reply{}, err
+	}
+	if body.TerminateReason == "" {
+		body.TerminateReason = userTerminate
+	}
+	return s.changeJob(r, http.StatusAccepted, func(c *change, j *job) error {
+		if err := j.mustTakeTasks(); err != nil {
+			return err
+		}
+		return c.terminateJob(j, body.TerminateReason)
+	})
+}
+
+func (s *Service) disableJob(r *http.Request) (reply, error) {
+	const wait = "wait"
+	var body struct {
+		DisableTasks string `json:"disableTasks"`
+	}
+	if err := readBody(r, &body); err != nil {
+		return reply{}, err
+	}
+	if body.DisableTasks == "" {
+		return reply{}, missingProperty("disableTasks")
+	}
+	if err := oneOf("disableTasks", &body.DisableTasks, requeueTasks, terminateTasks, wait); err != nil {
+		return reply{}, err
+	}
+	return s.changeJob(r, http.StatusAccepted, func(c *change, j *job) error {
+		if err := j.mustTakeTasks(); err != nil {
+			return err
+		}
+		if j.State == enabling {
+			return conflict("JobNotActive", "The specified job is not active.")
+		}
+		switch body.DisableTasks {
+		case requeueTasks:
+			c.stopAll(s.runs.ofJob(j.row.Key), requeue)
+		case terminateTasks:
+			c.stopAll(s.runs.ofJob(j.row.Key), terminate)
+		}
+		if j.State == active {
+			j.moveTo(disabling, c.now)
+		}
+		c.thenBeside(func() { s.settleJob(j.row.Key) })
+		return c.saveJob(j)
+	})
+}
+
+func (s *Service) enableJob(r *http.Request) (reply, error) {
+	return s.changeJob(r, http.StatusAccepted, func(c *change, j *job) error {
+		if err := j.mustTakeTasks(); err != nil {
+			return err
+		}
+		if j.State != disabled && j.State != disabling {
+			return wrongState("the job is not disabled")
+		}
+		j.moveTo(enabling, c.now)
+		c.thenBeside(func() { s.settleJob(j.row.Key) })
+		return c.saveJob(j)
+	})
+}

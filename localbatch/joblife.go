@@ -1,0 +1,217 @@
+package localbatch
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/durabatch/durabatch/localbatch/store"
+)
+
+// Reasons of a job's end, as Batch gives them.
+const (
+	allTasksComplete       = "AllTasksComplete"
+	maxWallClockTimeExpiry = "MaxWallClockTimeExpiry"
+	userTerminate          = "UserTerminate"
+)
+
+// terminateJob ends a job: its running tasks are completed as failed, its
+// active ones stay active for good.
+func (c *change) terminateJob(j *job, reason string) error {
+	j.moveTo(terminating, c.now)
+	j.ExecutionInfo.TerminateReason = reason
+	j.LastModified = c.now
+	c.stopAll(c.s.runs.ofJob(j.row.Key), terminate)
+	c.thenBeside(func() { c.s.settleJob(j.row.Key) })
+	return c.saveJob(j)
+}
+
+// endIfComplete terminates a job all of whose tasks are completed, if that is
+// what onAllTasksComplete says; one without tasks too.
+func (c *change) endIfComplete(j *job) error {
+	counts := j.row.Tasks
+	if j.State != active || j.OnAllTasksComplete != terminateJob || counts.Active+counts.Running > 0 {
+		return nil
+	}
+	return c.terminateJob(j, allTasksComplete)
+}
+
+// settleJob is for a change that has taken a task out of the active or
+// running ones: it may have been the last that its job was waiting for.
+func (c *change) settleJob(key int64) error {
+	row, ok, err := c.JobByKey(key)
+	if err != nil || !ok || row.Tasks.Running > 0 {
+		return err
+	}
+	switch row.State {
+	case active:
+		if row.Tasks.Active > 0 {
+			return nil
+		}
+		j, err := readJob(row, ok, nil)
+		if err != nil {
+			return err
+		}
+		return c.endIfComplete(j)
+	case disabling, terminating, deleting:
+		c.thenBeside(func() { c.s.settleJob(key) })
+	}
+	return nil
+}
+
+// settleJob takes a job out of a state that only lasts until its running tasks
+// have ended. It may be called at any time and does what is left to do.
+func (s *Service) settleJob(key int64) {
+	gone := false
+	err := s.change(func(c *change) error {
+		row, ok, err := c.JobByKey(key)
+		if err != nil || !ok || row.Tasks.Running > 0 && row.State != enabling {
+			return err
+		}
+		j, err := readJob(row, ok, nil)
+		if err != nil {
+			return err
+		}
+		switch j.State {
+		case disabling:
+			j.moveTo(disabled, c.now)
+		case enabling:
+			j.moveTo(active, c.now)
+			c.assign(j.PoolInfo.PoolID)
+		case terminating:
+			j.moveTo(completed, c.now)
+			j.ExecutionInfo.EndTime = c.now
+			c.then(func() { s.deadlines.forget(key) })
+		case deleting:
+			gone = true
+			c.then(func() { s.deadlines.forget(key) })
+			return nil
+		default:
+			return nil
+		}
+		if err := c.saveJob(j); err != nil {
+			return err
+		}
+		return c.endIfComplete(j)
+	})
+	if err == nil && gone {
+		err = s.purgeJob(key)
+	}
+	if err != nil && s.ctx.Err() == nil {
+		s.log.Error("a job could not be taken to its next state", "job", key, "error", err)
+	}
+}
+
+// purgeStep is how many tasks are deleted at a time, so that a large job does
+// not hold up everybody else's changes.
+const purgeStep = 2000
+
+// purgeJob removes a job that is being deleted with all that belongs to it.
+func (s *Service) purgeJob(key int64) error {
+	for left := int64(purgeStep); left == purgeStep && s.ctx.Err() == nil; {
+		err := s.store.Update(func(tx *store.Tx) (err error) {
+			left, err = tx.DeleteTasks(key, purgeStep)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return s.change(func(c *change) error {
+		row, ok, err := c.JobByKey(key)
+		if err != nil || !ok {
+			return err
+		}
+		nodes, err := os.ReadDir(s.nodesDir())
+		if err != nil {
+			return err
+		}
+		for _, n := range nodes { // within the change: a job of the same id may follow at once
+			s.discard(filepath.Join(s.nodeDir(n.Name()), "workitems", row.ID))
+		}
+		return c.DeleteJob(key)
+	})
+}
+
+// deadlines end jobs whose maxWallClockTime is over.
+type deadlines struct {
+	mu    sync.Mutex
+	byJob map[int64]*time.Timer
+}
+
+func (d *deadlines) set(job int64, at store.Time, expire func()) {
+	d.forget(job)
+	if at == store.Never {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.byJob == nil {
+		d.byJob = map[int64]*time.Timer{}
+	}
+	d.byJob[job] = time.AfterFunc(time.Until(at.Std()), expire)
+}
+
+func (d *deadlines) forget(job int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if timer := d.byJob[job]; timer != nil {
+		timer.Stop()
+		delete(d.byJob, job)
+	}
+}
+
+func (d *deadlines) stop() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, timer := range d.byJob {
+		timer.Stop()
+	}
+}
+
+// watchDeadline has a job ended when its time is over.
+func (s *Service) watchDeadline(j *job) {
+	key := j.row.Key
+	s.deadlines.set(key, j.deadline(), func() {
+		s.spawn(func() {
+			if err := s.change(func(c *change) error { return c.expire(key) }); err != nil && s.ctx.Err() == nil {
+				s.log.Error("a job whose time is over could not be terminated", "job", key, "error", err)
+			}
+		})
+	})
+}
+
+func (c *change) expire(key int64) error {
+	row, ok, err := c.JobByKey(key)
+	if err != nil || !ok {
+		return err
+	}
+	j, err := readJob(row, ok, nil)
+	if err != nil {
+		return err
+	}
+	switch j.State {
+	case active, disabling, disabled, enabling:
+	default:
+		return nil
+	}
+	if at := j.deadline(); c.now < at { // it was given more time meanwhile
+		return nil
+	}
+	return c.terminateJob(j, maxWallClockTimeExpiry)
+}
+
+// mustTakeTasks: a job takes new tasks until it is being ended.
+func (j *job) mustTakeTasks() error {
+	switch j.State {
+	case deleting:
+		return beingDeleted("Job")
+	case terminating:
+		return conflict("JobBeingTerminated", "The specified job is being terminated.")
+	case completed:
+		return conflict("JobCompleted", fmt.Sprintf("The specified job %s is already in a completed state.", j.ID))
+	}
+	return nil
+}

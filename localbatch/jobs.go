@@ -1,0 +1,252 @@
+package localbatch
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/durabatch/durabatch/localbatch/store"
+)
+
+func (s *Service) createJob(r *http.Request) (reply, error) {
+	j := &job{}
+	if err := readBody(r, &j.jobSpec); err != nil {
+		return reply{}, err
+	}
+	if err := j.complete(); err != nil {
+		return reply{}, err
+	}
+	err := s.change(func(c *change) error {
+		if err := c.mayCreate(j); err != nil {
+			return err
+		}
+		j.row = store.Job{}
+		j.CreationTime, j.LastModified = c.now, c.now
+		j.stateChange = stateChange{State: active, StateTransitionTime: c.now}
+		j.ExecutionInfo = jobExecutionInfo{StartTime: c.now, PoolID: j.PoolInfo.PoolID}
+		if err := c.saveJob(j); err != nil {
+			return err
+		}
+		c.then(func() { s.watchDeadline(j) })
+		return c.endIfComplete(j) // one without tasks is complete
+	})
+	return reply{status: http.StatusCreated, version: j.LastModified, created: "/jobs/" + j.ID}, err
+}
+
+func (c *change) mayCreate(j *job) error {
+	row, ok, err := c.Job(j.ID)
+	switch {
+	case err != nil:
+		return err
+	case ok && row.State == deleting:
+		return beingDeleted("Job")
+	case ok:
+		return exists("Job")
+	}
+	p, err := findPool(c.Tx, j.PoolInfo.PoolID)
+	if err == nil && p.State == deleting {
+		return beingDeleted("Pool")
+	}
+	return err
+}
+
+func (s *Service) jobDocument(r *http.Request, j *job) jobDocument {
+	return jobDocument{job: j, URL: s.baseURL(r) + "/jobs/" + j.ID, ETag: etag(j.LastModified)}
+}
+
+func (s *Service) getJob(r *http.Request) (reply, error) {
+	var j *job
+	err := s.store.View(func(tx *store.Tx) (err error) {
+		j, err = findJob(tx, r.PathValue("job"))
+		return err
+	})
+	if err != nil {
+		return reply{}, err
+	}
+	if err := checkConditions(r, j.LastModified, true); err != nil {
+		return reply{}, err
+	}
+	document, err := project(s.jobDocument(r, j), selected(r.URL.Query()))
+	return reply{status: http.StatusOK, meta: "jobs/@Element", body: document, version: j.LastModified}, err
+}
+
+func (s *Service) listJobs(r *http.Request) (reply, error) {
+	list, err := parseList(r, jobFields)
+	if err != nil {
+		return reply{}, err
+	}
+	var items []listed
+	err = s.store.View(func(tx *store.Tx) error {
+		rows, err := tx.Jobs()
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			j, err := readJob(row, true, nil)
+			if err != nil {
+				return err
+			}
+			items = append(items, listed{strings.ToLower(j.ID), s.jobDocument(r, j), j.property})
+		}
+		return nil
+	})
+	if err != nil {
+		return reply{}, err
+	}
+	return s.pageOf(r, "jobs", list, items)
+}
+
+// changeJob applies f, which saves the job, to the job that r names, after its
+// conditions.
+func (s *Service) changeJob(r *http.Request, status int, f func(*change, *job) error) (reply, error) {
+	var j *job
+	err := s.change(func(c *change) (err error) {
+		if j, err = findJob(c.Tx, r.PathValue("job")); err != nil {
+			return err
+		}
+		if err := checkConditions(r, j.LastModified, true); err != nil {
+			return err
+		}
+		if j.State == deleting {
+			return beingDeleted("Job")
+		}
+		j.LastModified = c.now
+		return f(c, j)
+	})
+	if err != nil {
+		return reply{}, err
+	}
+	return reply{status: status, version: j.LastModified}, nil
+}
+
+// jobPatch has the properties of a job that can be changed: what is absent
+// stays, an empty list clears.
+type jobPatch struct {
+	Priority             *int32          `json:"priority"`
+	MaxParallelTasks     *int32          `json:"maxParallelTasks"`
+	AllowTaskPreemption  unsupported     `json:"allowTaskPreemption"`
+	Constraints          *jobConstraints `json:"constraints"`
+	PoolInfo             *poolInfo       `json:"poolInfo"`
+	OnAllTasksComplete   *string         `json:"onAllTasksComplete"`
+	Metadata             *metadata       `json:"metadata"`
+	NetworkConfiguration unsupported     `json:"networkConfiguration"`
+}
+
+func (s *Service) patchJob(r *http.Request) (reply, error) {
+	var patch jobPatch
+	if err := readBody(r, &patch); err != nil {
+		return reply{}, err
+	}
+	return s.updateJob(r, func(j *job) error {
+		replace(&j.Priority, patch.Priority)
+		replace(&j.OnAllTasksComplete, patch.OnAllTasksComplete)
+		replace(&j.Metadata, patch.Metadata)
+		if patch.MaxParallelTasks != nil {
+			j.MaxParallelTasks = patch.MaxParallelTasks
+		}
+		if patch.Constraints != nil { // given, it replaces both limits
+			j.Constraints = patch.Constraints
+		}
+		return j.moveToPool(patch.PoolInfo)
+	})
+}
+
+// putBody is a whole job, as clients send it back after they have read and
+// changed it. What cannot be updated is not looked at; what can and is missing
+// is reset.
+type putBody struct {
+	jobDocument
+	Stats unsupported `json:"stats"`
+}
+
+func (s *Service) putJob(r *http.Request) (reply, error) {
+	body := putBody{jobDocument: jobDocument{job: &job{}}}
+	if err := readBody(r, &body); err != nil {
+		return reply{}, err
+	}
+	given := body.jobSpec
+	if given.PoolInfo == nil {
+		return reply{}, missingProperty("poolInfo")
+	}
+	return s.updateJob(r, func(j *job) error {
+		j.Priority, j.MaxParallelTasks, j.Constraints = given.Priority, given.MaxParallelTasks, given.Constraints
+		j.Metadata = given.Metadata
+		if given.OnAllTasksComplete != "" || j.OnAllTasksComplete != terminateJob {
+			j.OnAllTasksComplete = given.OnAllTasksComplete
+		}
+		return j.moveToPool(given.PoolInfo)
+	})
+}
+
+// moveToPool has the job's tasks run elsewhere, if another pool is given.
+func (j *job) moveToPool(info *poolInfo) error {
+	if info == nil || info.PoolID == j.PoolInfo.PoolID {
+		return nil
+	}
+	if j.State != disabled {
+		return wrongState("the pool of a job can only be changed while the job is disabled")
+	}
+	j.PoolInfo, j.ExecutionInfo.PoolID = info, info.PoolID
+	return nil
+}
+
+func (s *Service) updateJob(r *http.Request, f func(*job) error) (reply, error) {
+	return s.changeJob(r, http.StatusOK, func(c *change, j *job) error {
+		if err := j.mustTakeTasks(); err != nil {
+			return err
+		}
+		before, pool := j.OnAllTasksComplete, j.PoolInfo.PoolID
+		if err := f(j); err != nil {
+			return err
+		}
+		if err := j.complete(); err != nil {
+			return err
+		}
+		if before == terminateJob && j.OnAllTasksComplete == noAction {
+			return invalidProperty("onAllTasksComplete", noAction, "once it is terminatejob it cannot be changed back")
+		}
+		if j.PoolInfo.PoolID != pool {
+			if _, err := findPool(c.Tx, j.PoolInfo.PoolID); err != nil {
+				return err
+			}
+		}
+		c.then(func() { s.watchDeadline(j) })
+		c.assign(j.PoolInfo.PoolID)
+		if err := c.saveJob(j); err != nil {
+			return err
+		}
+		return c.endIfComplete(j)
+	})
+}
+
+func (s *Service) taskCounts(r *http.Request) (reply, error) {
+	var row store.Job
+	err := s.store.View(func(tx *store.Tx) error {
+		found, ok, err := tx.Job(r.PathValue("job"))
+		if err == nil && !ok {
+			err = notFound("Job")
+		}
+		row = found
+		return err
+	})
+	body := map[string]any{"taskCounts": countsDocument(row.Tasks), "taskSlotCounts": countsDocument(row.Slots)}
+	return reply{status: http.StatusOK, meta: "taskcounts/@Element", body: body}, err
+}
+
+func countsDocument(c store.Counts) map[string]int32 {
+	return map[string]int32{
+		"active": c.Active, "running": c.Running, "completed": c.Succeeded + c.Failed,
+		"succeeded": c.Succeeded, "failed": c.Failed,
+	}
+}
+
+// preparationStatus: jobs here have neither preparation nor release tasks.
+func (s *Service) preparationStatus(r *http.Request) (reply, error) {
+	err := s.store.View(func(tx *store.Tx) error {
+		_, err := findJob(tx, r.PathValue("job"))
+		return err
+	})
+	if err != nil {
+		return reply{}, err
+	}
+	return reply{}, conflict("JobPreparationTaskNotSpecified", "The specified job does not have a job preparation task.")
+}

@@ -1,0 +1,260 @@
+package localbatch
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/durabatch/durabatch/localbatch/node"
+	"github.com/durabatch/durabatch/localbatch/store"
+)
+
+// boots are the nodes whose boot or start task is going on.
+type boots struct {
+	mu     sync.Mutex
+	byNode map[int64]*boot
+}
+
+type boot struct {
+	cancel context.CancelFunc
+	ended  chan struct{}
+}
+
+func (b *boots) of(node int64) *boot {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.byNode[node]
+}
+
+// boot starts a node: it makes its directories, waits as long as nodes are
+// told to take, runs the start task, and opens the node to tasks.
+func (s *Service) boot(key int64) {
+	ctx, cancel := context.WithCancel(s.ctx)
+	b := &boot{cancel: cancel, ended: make(chan struct{})}
+	s.boots.mu.Lock()
+	if s.boots.byNode == nil {
+		s.boots.byNode = map[int64]*boot{}
+	}
+	s.boots.byNode[key] = b
+	s.boots.mu.Unlock()
+	s.spawn(func() {
+		defer close(b.ended)
+		defer cancel()
+		err := s.bootNode(ctx, key)
+		s.boots.mu.Lock()
+		delete(s.boots.byNode, key)
+		s.boots.mu.Unlock()
+		if err != nil && ctx.Err() == nil {
+			s.log.Error("a node could not be started", "node", key, "error", err)
+		}
+	})
+}
+
+func (s *Service) bootNode(ctx context.Context, key int64) error {
+	n, err := s.changeNode(key, func(c *change, n *computeNode, p *pool) {
+		n.move(starting, c.now)
+		n.LastBootTime, n.StartTask, n.StartTaskInfo = c.now, p.StartTask, nil
+	})
+	if err != nil || n == nil {
+		return err
+	}
+	for _, name := range []string{"applications", "fsmounts", "shared", "startup", "volatile", "workitems"} {
+		if err := os.MkdirAll(filepath.Join(s.nodeDir(n.ID), name), 0o700); err != nil {
+			return fmt.Errorf("make the directories of node %s: %w", n.ID, err)
+		}
+	}
+	select {
+	case <-time.After(s.opts.BootTime):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if n.StartTask == nil {
+		return s.openNode(key)
+	}
+	return s.runStartTask(ctx, key)
+}
+
+// runStartTask tries the start task as often as it may be tried.
+func (s *Service) runStartTask(ctx context.Context, key int64) error {
+	var command node.Task
+	n, err := s.changeNode(key, func(c *change, n *computeNode, p *pool) {
+		n.StartTaskInfo = &startTaskInfo{State: running, StartTime: c.now}
+		n.move(waitingForStartTask, c.now)
+		command = s.startCommand(p, n)
+	})
+	if err != nil || n == nil {
+		return err
+	}
+	if !*n.StartTask.WaitForSuccess {
+		if err := s.openNode(key); err != nil {
+			return err
+		}
+	}
+	if command.Elevated { // package managers of one machine wait for each other's lock, or fail over it
+		select {
+		case s.elevated <- struct{}{}:
+			defer func() { <-s.elevated }()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	for {
+		result := s.machine.Run(ctx, command, func(pgid int) { s.recordStartTask(key, pgid) })
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		again, err := s.endStartTask(key, result)
+		if err != nil || !again {
+			return err
+		}
+	}
+}
+
+// endStartTask writes down what came of a try and says whether there is another.
+func (s *Service) endStartTask(key int64, result node.Result) (again bool, err error) {
+	_, err = s.changeNode(key, func(c *change, n *computeNode, p *pool) {
+		info, spec := n.StartTaskInfo, n.StartTask
+		n.Process = ""
+		exited := result.Failure != nil && result.Failure.Code == node.FailureExitCode
+		again = exited && (*spec.MaxTaskRetryCount < 0 || info.RetryCount < *spec.MaxTaskRetryCount)
+		info.ExitCode, info.FailureInfo, info.Result = result.ExitCode, failureOf(result.Failure), resultOf(result.Failure)
+		if again {
+			info.RetryCount++
+			info.LastRetryTime = c.now
+			return
+		}
+		info.State, info.EndTime = completed, c.now
+		switch {
+		case !*spec.WaitForSuccess:
+		case result.Failure == nil:
+			c.open(n, p)
+		default:
+			n.move(startTaskFailed, c.now)
+		}
+	})
+	return again, err
+}
+
+// openNode lets a node that has booted take tasks.
+func (s *Service) openNode(key int64) error {
+	_, err := s.changeNode(key, func(c *change, n *computeNode, p *pool) { c.open(n, p) })
+	return err
+}
+
+func (c *change) open(n *computeNode, p *pool) {
+	n.Open = n.SchedulingState == enabled
+	n.move(idle, c.now)
+	settleNode(&n.Node, c.now)
+	c.assign(p.ID)
+}
+
+// changeNode changes a node that is booting. The node is nil when it has left,
+// or is leaving, its pool meanwhile.
+func (s *Service) changeNode(key int64, f func(*change, *computeNode, *pool)) (*computeNode, error) {
+	var n *computeNode
+	err := s.change(func(c *change) error {
+		n = nil
+		row, ok, err := c.NodeByKey(key)
+		if err != nil || !ok || row.State == leavingPool {
+			return err
+		}
+		p, err := findPoolByKey(c.Tx, row.Pool)
+		if err != nil {
+			return err
+		}
+		if n, err = readNode(row); err != nil {
+			return err
+		}
+		f(c, n, p)
+		return c.saveNode(n)
+	})
+	return n, err
+}
+
+func (s *Service) recordStartTask(key int64, pgid int) {
+	identity, err := node.ProcessIdentity(pgid)
+	if err != nil {
+		return // it is over already
+	}
+	process := fmt.Sprintf("%d %s", pgid, identity)
+	err = s.store.Post(func(tx *store.Tx) error { return tx.SetNodeProcess(key, process) })
+	if err != nil {
+		s.log.Warn("a start task's process could not be recorded", "process", pgid, "error", err)
+	}
+}
+
+// leaveNode takes an ended run off its node.
+func (c *change) leaveNode(r *run, succeeded bool) error {
+	n, ok, err := c.NodeByKey(r.node)
+	if err != nil || !ok {
+		return err
+	}
+	n.RunningTasks--
+	n.RunningSlots -= r.slots
+	n.TasksRun++
+	if succeeded {
+		n.TasksSucceeded++
+	}
+	settleNode(&n, c.now)
+	if n.State == leavingPool && n.RunningTasks == 0 {
+		c.thenBeside(func() { c.s.retire(n.Key) })
+	}
+	return c.UpdateNode(n)
+}
+
+// leave has a node leave its pool. What runs on it is requeued or terminated,
+// or may finish first.
+func (c *change) leave(n *computeNode, option string) error {
+	if n.State == leavingPool {
+		return nil
+	}
+	n.move(leavingPool, c.now)
+	n.Open = false
+	running := c.s.runs.ofNode(n.Key)
+	switch option {
+	case terminateTasks:
+		c.stopAll(running, terminate)
+	case requeueTasks:
+		c.stopAll(running, requeue)
+	}
+	if b := c.s.boots.of(n.Key); b != nil {
+		c.then(b.cancel)
+	}
+	c.thenBeside(func() { c.s.retire(n.Key) })
+	return c.saveNode(n)
+}
+
+// What becomes of the tasks of a node that leaves its pool. Retained data ends
+// with the node here as well: the last one only waits for the tasks.
+const (
+	requeueTasks   = "requeue"
+	terminateTasks = "terminate"
+	awaitTasks     = "taskcompletion"
+	awaitData      = "retaineddata"
+)
+
+// retire removes a node that is leaving, once nothing runs on it.
+func (s *Service) retire(key int64) {
+	if b := s.boots.of(key); b != nil {
+		select {
+		case <-b.ended:
+		case <-s.ctx.Done():
+			return
+		}
+	}
+	err := s.change(func(c *change) error {
+		n, ok, err := c.NodeByKey(key)
+		if err != nil || !ok || n.State != leavingPool || n.RunningTasks > 0 {
+			return err
+		}
+		c.then(func() { s.discard(s.nodeDir(n.ID)) })
+		c.thenBeside(func() { s.settlePool(n.Pool) })
+		return c.DeleteNode(key)
+	})
+	if err != nil {
+		s.log.Error("a node could not be removed from its pool", "node", key, "error", err)
+	}
+}

@@ -1,0 +1,134 @@
+package localbatch
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"path/filepath"
+
+	"github.com/durabatch/durabatch/localbatch/store"
+)
+
+// computeNode is a row of a node with its JSON.
+type computeNode struct {
+	store.Node
+	nodeInfo
+}
+
+// nodeInfo is what a node's row has no columns for.
+type nodeInfo struct {
+	AllocationTime  store.Time     `json:"allocationTime"`
+	LastBootTime    store.Time     `json:"lastBootTime,omitzero"`
+	VMSize          string         `json:"vmSize"`
+	SchedulingState string         `json:"schedulingState"`
+	StartTask       *startTask     `json:"startTask,omitempty"` // the pool's when the node last booted
+	StartTaskInfo   *startTaskInfo `json:"startTaskInfo,omitempty"`
+}
+
+type startTaskInfo struct {
+	State         string       `json:"state"`
+	StartTime     store.Time   `json:"startTime"`
+	EndTime       store.Time   `json:"endTime,omitzero"`
+	ExitCode      *int32       `json:"exitCode,omitempty"`
+	FailureInfo   *failureInfo `json:"failureInfo,omitempty"`
+	RetryCount    int32        `json:"retryCount"`
+	LastRetryTime store.Time   `json:"lastRetryTime,omitzero"`
+	Result        string       `json:"result,omitempty"`
+}
+
+// nodeDocument is a node as it is shown.
+type nodeDocument struct {
+	ID                  string     `json:"id"`
+	URL                 string     `json:"url"`
+	State               string     `json:"state"`
+	StateTransitionTime store.Time `json:"stateTransitionTime"`
+	nodeInfo
+	IPAddress             string `json:"ipAddress"`
+	AffinityID            string `json:"affinityId"`
+	IsDedicated           bool   `json:"isDedicated"`
+	TotalTasksRun         int32  `json:"totalTasksRun"`
+	TotalTasksSucceeded   int32  `json:"totalTasksSucceeded"`
+	RunningTasksCount     int32  `json:"runningTasksCount"`
+	RunningTaskSlotsCount int32  `json:"runningTaskSlotsCount"`
+}
+
+func (n *computeNode) document(base, poolID string) nodeDocument {
+	return nodeDocument{
+		ID: n.ID, URL: base + "/pools/" + poolID + "/nodes/" + n.ID,
+		State: n.State, StateTransitionTime: n.StateTime, nodeInfo: n.nodeInfo,
+		IPAddress: "127.0.0.1", AffinityID: affinityOf(n.ID), IsDedicated: n.Dedicated,
+		TotalTasksRun: n.TasksRun, TotalTasksSucceeded: n.TasksSucceeded,
+		RunningTasksCount: n.RunningTasks, RunningTaskSlotsCount: n.RunningSlots,
+	}
+}
+
+func affinityOf(nodeID string) string { return "TVM:" + nodeID }
+
+var nodeFields = fields{
+	"state": choiceKind, "stateTransitionTime": timeKind, "lastBootTime": timeKind, "allocationTime": timeKind,
+	"startTaskInfo/state": choiceKind, "startTaskInfo/result": choiceKind, "startTaskInfo/exitCode": numberKind,
+	"startTaskInfo/startTime": timeKind, "startTaskInfo/endTime": timeKind,
+}
+
+func (n *computeNode) property(name string) any {
+	values := map[string]any{
+		"state": n.State, "stateTransitionTime": n.StateTime,
+		"lastBootTime": n.LastBootTime, "allocationTime": n.AllocationTime,
+	}
+	if info := n.StartTaskInfo; info != nil {
+		values["startTaskInfo/state"] = info.State
+		values["startTaskInfo/startTime"] = info.StartTime
+		values["startTaskInfo/endTime"] = info.EndTime
+		if info.Result != "" {
+			values["startTaskInfo/result"] = info.Result
+		}
+		if info.ExitCode != nil {
+			values["startTaskInfo/exitCode"] = int64(*info.ExitCode)
+		}
+	}
+	return values[name]
+}
+
+// newNode is a node that a pool has just been given.
+func newNode(p *pool, dedicated bool, now store.Time) *computeNode {
+	random := make([]byte, 32)
+	rand.Read(random) // never fails
+	suffix := "_p"
+	if dedicated {
+		suffix = "_d"
+	}
+	return &computeNode{
+		Node: store.Node{
+			Pool: p.key, ID: "tvmps_" + hex.EncodeToString(random) + suffix, Dedicated: dedicated,
+			State: creating, StateTime: now,
+		},
+		nodeInfo: nodeInfo{AllocationTime: now, VMSize: p.VMSize, SchedulingState: enabled},
+	}
+}
+
+func (n *computeNode) move(state string, now store.Time) {
+	if n.State != state {
+		n.State, n.StateTime = state, now
+	}
+}
+
+// settleNode gives a node that can have tasks the state that goes with those
+// it has. A node that is starting or leaving keeps its own.
+func settleNode(n *store.Node, now store.Time) {
+	want := n.State
+	switch n.State {
+	case idle, running, offline:
+		switch {
+		case n.RunningTasks > 0:
+			want = running
+		case n.Open:
+			want = idle
+		default:
+			want = offline
+		}
+	}
+	if n.State != want {
+		n.State, n.StateTime = want, now
+	}
+}
+
+func (s *Service) nodeDir(nodeID string) string { return filepath.Join(s.nodesDir(), nodeID) }

@@ -1,0 +1,147 @@
+package localbatch
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/durabatch/durabatch/localbatch/node"
+	"github.com/durabatch/durabatch/localbatch/store"
+)
+
+// recover takes up what an earlier service left: for the nodes it is as if
+// they had rebooted.
+func (s *Service) recover() error {
+	if err := s.emptyTrash(); err != nil {
+		return err
+	}
+	if err := s.endOrphans(); err != nil {
+		return err
+	}
+	return errors.Join(
+		s.change((*change).recoverTasks),
+		s.change((*change).recoverPools),
+		s.change((*change).recoverJobs),
+	)
+}
+
+// endOrphans ends the processes that the earlier service could not, because it
+// was killed itself. Nothing starts before they are gone: they may be writing
+// to the directories that their tasks get again.
+func (s *Service) endOrphans() error {
+	var processes []string
+	err := s.store.View(func(tx *store.Tx) error {
+		tasks, err := tx.RunningTasks()
+		if err != nil {
+			return err
+		}
+		for _, t := range tasks {
+			processes = append(processes, t.Process)
+		}
+		nodes, err := tx.NodesWithProcess()
+		for _, n := range nodes {
+			processes = append(processes, n.Process)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, process := range processes {
+		pid, identity, ok := strings.Cut(process, " ")
+		if !ok {
+			continue // it was not up yet
+		}
+		pgid, err := strconv.Atoi(pid)
+		if err != nil {
+			return fmt.Errorf("the record of a process is damaged: %w", err)
+		}
+		if err := node.EndOrphan(pgid, identity); err != nil {
+			s.log.Warn("a process of the service before this one could not be ended", "process", pgid, "error", err)
+		}
+	}
+	return nil
+}
+
+// recoverTasks requeues the tasks that were running; those of jobs that were
+// being ended are completed.
+func (c *change) recoverTasks() error {
+	rows, err := c.RunningTasks()
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		t := &task{row}
+		job, ok, err := c.JobByKey(t.Job)
+		if err != nil {
+			return err
+		}
+		if ok && (job.State == terminating || job.State == deleting) {
+			err = c.completeUnrun(t)
+		} else {
+			err = c.requeue(t)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *change) recoverPools() error {
+	pools, err := c.Pools()
+	if err != nil {
+		return err
+	}
+	for _, row := range pools {
+		p, err := readPool(row, true, nil)
+		if err != nil {
+			return err
+		}
+		nodes, err := c.poolNodes(p)
+		if err != nil {
+			return err
+		}
+		for _, n := range nodes {
+			if err := c.reboot(n); err != nil {
+				return err
+			}
+		}
+		c.thenBeside(func() { c.s.settlePool(p.key) })
+	}
+	return nil
+}
+
+func (c *change) reboot(n *computeNode) error {
+	n.RunningTasks, n.RunningSlots, n.Open, n.Process = 0, 0, false, ""
+	if n.State == leavingPool {
+		c.thenBeside(func() { c.s.retire(n.Key) })
+		return c.saveNode(n)
+	}
+	n.move(starting, c.now)
+	c.then(func() { c.s.boot(n.Key) })
+	return c.saveNode(n)
+}
+
+func (c *change) recoverJobs() error {
+	jobs, err := c.Jobs()
+	if err != nil {
+		return err
+	}
+	for _, row := range jobs {
+		if row.State == completed {
+			continue
+		}
+		j, err := readJob(row, true, nil)
+		if err != nil {
+			return err
+		}
+		c.then(func() { c.s.watchDeadline(j) })
+		c.thenBeside(func() { c.s.settleJob(j.row.Key) })
+		if err := c.endIfComplete(j); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,103 @@
+package localbatch
+
+import (
+	"context"
+	"sync"
+
+	"github.com/durabatch/durabatch/localbatch/node"
+)
+
+// intent says why a run was stopped, and so what becomes of its task.
+type intent int
+
+const (
+	goOn      intent = iota // it was not stopped
+	requeue                 // the task waits for a node again
+	terminate               // the task is completed, as failed
+)
+
+// run is one task on one node, from its assignment until it has ended.
+type run struct {
+	task, job, node int64 // keys
+	poolID, jobID   string
+	slots           int32
+	command         node.Task
+	ctx             context.Context
+	cancel          context.CancelFunc
+	ended           chan struct{} // closed when the end is written to the store
+
+	mu     sync.Mutex
+	intent intent
+}
+
+// stop ends the run's processes. A stronger intent replaces a weaker one.
+func (r *run) stop(why intent) {
+	r.mu.Lock()
+	r.intent = max(r.intent, why)
+	r.mu.Unlock()
+	r.cancel()
+}
+
+func (r *run) why() intent {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.intent
+}
+
+// runs are the runs of this process. They are added and removed within
+// changes, so a change sees exactly those that the store calls running.
+type runs struct {
+	mu     sync.Mutex
+	byTask map[int64]*run
+}
+
+func (a *runs) add(r *run) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.byTask == nil {
+		a.byTask = map[int64]*run{}
+	}
+	a.byTask[r.task] = r
+}
+
+func (a *runs) remove(r *run) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.byTask, r.task)
+}
+
+func (a *runs) of(task int64) *run {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.byTask[task]
+}
+
+// where lists the runs that match.
+func (a *runs) where(match func(*run) bool) []*run {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var found []*run
+	for _, r := range a.byTask {
+		if match(r) {
+			found = append(found, r)
+		}
+	}
+	return found
+}
+
+func (a *runs) ofJob(job int64) []*run {
+	return a.where(func(r *run) bool { return r.job == job })
+}
+
+func (a *runs) ofNode(node int64) []*run {
+	return a.where(func(r *run) bool { return r.node == node })
+}
+
+// stopAll has runs stopped when the change is committed.
+func (c *change) stopAll(runs []*run, why intent) {
+	c.then(func() {
+		for _, r := range runs {
+			r.stop(why)
+		}
+	})
+}

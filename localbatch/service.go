@@ -1,0 +1,226 @@
+package localbatch
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/durabatch/durabatch/localbatch/node"
+	"github.com/durabatch/durabatch/localbatch/store"
+)
+
+// Options are the settings of a Service. DataDir, AccountName and AccountKey
+// are required.
+type Options struct {
+	// DataDir holds the service's database and its nodes' directories. One
+	// service at a time can use it.
+	DataDir string
+	// AccountName and AccountKey (base64, as Azure shows it) are what clients
+	// sign their requests with. LoadOrCreateKey makes a key.
+	AccountName string
+	AccountKey  string
+	// PublicURL is the address clients reach the service at, such as
+	// http://127.0.0.1:10100. It begins the URLs in answers, and tasks get it
+	// as AZ_BATCH_ACCOUNT_URL. Default: in answers, whatever address the client
+	// used; for tasks, none.
+	PublicURL string
+	// Hosts are further names, without port, that requests may be addressed to.
+	// Loopback addresses, localhost, the listen address and PublicURL's host
+	// always may; any other Host header is refused, since it is how a web page
+	// reaches for a service on its reader's machine.
+	Hosts []string
+	// BootTime is how long a node is "starting" before its start task. Default: none.
+	BootTime time.Duration
+	// MaxNodes is the account's quota of nodes. Default: 1000.
+	MaxNodes int
+	// Machine runs the tasks.
+	Machine node.Options
+	// Logger is where the service reports. Default: slog.Default().
+	Logger *slog.Logger
+}
+
+// Service is one running Batch service.
+type Service struct {
+	opts    Options
+	key     []byte
+	public  *url.URL // nil when not set
+	log     *slog.Logger
+	clock   clock
+	store   *store.Store
+	machine *node.Machine
+	handler http.Handler
+
+	ctx        context.Context // done when the service closes; ends every process
+	cancel     context.CancelFunc
+	background sync.WaitGroup
+
+	runs      runs
+	boots     boots
+	deadlines deadlines
+	elevated  chan struct{} // holds one token while an elevated start task runs
+	retention chan struct{} // wakes the goroutine that removes task directories
+
+	mu      sync.Mutex
+	closed  bool
+	hosts   map[string]bool
+	servers map[*http.Server]struct{}
+}
+
+// New opens the data directory and takes up what an earlier service left:
+// orphaned processes are ended, running tasks requeued, nodes started again.
+func New(opts Options) (*Service, error) {
+	s := &Service{
+		opts:      opts,
+		log:       opts.Logger,
+		elevated:  make(chan struct{}, 1),
+		retention: make(chan struct{}, 1),
+		hosts:     map[string]bool{},
+		servers:   map[*http.Server]struct{}{},
+	}
+	if s.log == nil {
+		s.log = slog.Default()
+	}
+	if s.opts.MaxNodes <= 0 {
+		s.opts.MaxNodes = 1000
+	}
+	if err := s.configure(); err != nil {
+		return nil, fmt.Errorf("start the Batch service: %w", err)
+	}
+	if s.opts.Machine.Logger == nil {
+		s.opts.Machine.Logger = s.log
+	}
+	s.machine = node.NewMachine(s.opts.Machine)
+	var err error
+	if s.store, err = store.Open(s.opts.DataDir); err != nil {
+		return nil, err
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.handler = s.routes()
+	if err := s.recover(); err != nil {
+		return nil, errors.Join(fmt.Errorf("take up the state in %s: %w", s.opts.DataDir, err), s.Close())
+	}
+	s.spawn(s.removeOldFiles)
+	return s, nil
+}
+
+func (s *Service) configure() error {
+	if s.opts.AccountName == "" {
+		return errors.New("the account name is missing")
+	}
+	var err error
+	if s.key, err = base64.StdEncoding.DecodeString(s.opts.AccountKey); err != nil || len(s.key) == 0 {
+		return errors.New("the account key is not base64") // without the key itself
+	}
+	if s.opts.DataDir == "" {
+		return errors.New("the data directory is missing")
+	}
+	if s.opts.DataDir, err = filepath.Abs(s.opts.DataDir); err != nil {
+		return err
+	}
+	for _, dir := range []string{s.opts.DataDir, s.nodesDir(), s.trashDir()} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+	}
+	for _, name := range append([]string{"localhost"}, s.opts.Hosts...) {
+		s.hosts[strings.ToLower(name)] = true
+	}
+	if s.opts.PublicURL == "" {
+		return nil
+	}
+	s.public, err = url.Parse(strings.TrimSuffix(s.opts.PublicURL, "/"))
+	if err != nil || s.public.Host == "" {
+		return fmt.Errorf("the public URL %q is not an absolute URL", s.opts.PublicURL)
+	}
+	s.hosts[strings.ToLower(s.public.Hostname())] = true
+	return nil
+}
+
+// Handler answers the service's requests.
+func (s *Service) Handler() http.Handler { return s.handler }
+
+// Serve answers requests on listener until ctx is done or the service is
+// closed; both end it with nil.
+func (s *Service) Serve(ctx context.Context, listener net.Listener) error {
+	server := &http.Server{
+		Handler:           s.handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	if err := s.track(server, listener); err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	stop := context.AfterFunc(ctx, func() { s.shutdown(server) })
+	defer stop()
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve Batch on %s: %w", listener.Addr(), err)
+	}
+	return nil
+}
+
+func (s *Service) track(server *http.Server, listener net.Listener) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return errors.New("the Batch service is closed")
+	}
+	s.servers[server] = struct{}{}
+	if host, _, err := net.SplitHostPort(listener.Addr().String()); err == nil {
+		s.hosts[host] = true
+	}
+	return nil
+}
+
+// shutdown lets requests that are being answered finish, for a moment.
+func (s *Service) shutdown(server *http.Server) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	if server.Shutdown(ctx) != nil {
+		_ = server.Close() // its listener is closed already, which is all it could complain about
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.servers, server)
+}
+
+// Close stops serving, ends every process of the service and waits until they
+// are gone. Tasks that were running are requeued by the next service.
+func (s *Service) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	var servers []*http.Server
+	for server := range s.servers {
+		servers = append(servers, server)
+	}
+	s.mu.Unlock()
+	for _, server := range servers {
+		s.shutdown(server)
+	}
+	s.cancel()
+	s.deadlines.stop()
+	s.background.Wait()
+	return s.store.Close()
+}
+
+// spawn runs f beside everything else; Close waits for it.
+func (s *Service) spawn(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return
+	}
+	s.background.Go(f)
+}
+
+func (s *Service) nodesDir() string { return filepath.Join(s.opts.DataDir, "nodes") }
+func (s *Service) trashDir() string { return filepath.Join(s.opts.DataDir, "trash") }

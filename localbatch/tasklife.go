@@ -1,0 +1,199 @@
+package localbatch
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+
+	"github.com/durabatch/durabatch/localbatch/node"
+	"github.com/durabatch/durabatch/localbatch/store"
+)
+
+// task is the row of a task.
+type task struct{ store.Task }
+
+func (t *task) move(state string, now store.Time) {
+	t.PreviousState, t.PreviousStateTime = t.State, t.StateTime
+	t.State, t.StateTime = state, now
+}
+
+// spec is what t was created from.
+func (t *task) spec() (*taskSpec, error) {
+	spec := &taskSpec{}
+	err := json.Unmarshal(t.Body, spec)
+	spec.ID = t.ID
+	return spec, err
+}
+
+// count moves t from one state to another in its job's counts. A completed
+// task is counted by its result.
+func (c *change) count(t *task, from, to string) error {
+	var tasks, slots store.Counts
+	add := func(state string, n int32) {
+		tasks, slots = plus(tasks, state, n), plus(slots, state, n*t.Slots)
+	}
+	if from != "" {
+		add(from, -1)
+	}
+	if to != "" {
+		add(to, 1)
+	}
+	return c.AddCounts(t.Job, tasks, slots)
+}
+
+func plus(counts store.Counts, state string, n int32) store.Counts {
+	switch state {
+	case active:
+		counts.Active += n
+	case running:
+		counts.Running += n
+	case success:
+		counts.Succeeded += n
+	case failed:
+		counts.Failed += n
+	}
+	return counts
+}
+
+// counted is where a job's counts have t.
+func (t *task) counted() string {
+	if t.State == completed {
+		return t.Result
+	}
+	return t.State
+}
+
+// execute runs r and writes down what came of it.
+func (s *Service) execute(r *run) {
+	defer close(r.ended)
+	defer r.cancel()
+	result := s.machine.Run(r.ctx, r.command, func(pgid int) { s.recordTask(r.task, pgid) })
+	if s.ctx.Err() != nil {
+		return // the next service finds it running, and requeues it
+	}
+	if err := s.change(func(c *change) error { return c.finish(r, result) }); err != nil {
+		s.log.Error("the end of a task could not be stored", "job", r.jobID, "directory", r.command.Dir, "error", err)
+	}
+}
+
+// recordTask lets a later service find the process, should this one die.
+func (s *Service) recordTask(key int64, pgid int) {
+	identity, err := node.ProcessIdentity(pgid)
+	if err != nil {
+		return // it is over already
+	}
+	process := fmt.Sprintf("%d %s", pgid, identity)
+	if err := s.store.Post(func(tx *store.Tx) error { return tx.SetTaskProcess(key, process) }); err != nil {
+		s.log.Warn("a task's process could not be recorded", "process", pgid, "error", err)
+	}
+}
+
+// finish takes r off its node and completes, retries or requeues its task.
+func (c *change) finish(r *run, result node.Result) error {
+	c.s.runs.remove(r)
+	c.assign(r.poolID)
+	row, ok, err := c.TaskByKey(r.task)
+	if err != nil {
+		return err
+	}
+	succeeded := result.Failure == nil
+	if err := c.leaveNode(r, succeeded); err != nil || !ok {
+		return err
+	}
+	t := &task{row}
+	spec, err := t.spec()
+	if err != nil {
+		return err
+	}
+	t.Process = ""
+	stopped := result.Failure != nil && result.Failure.Code == node.TaskEnded && r.ctx.Err() != nil
+	switch {
+	case stopped && r.why() == requeue:
+		err = c.requeue(t)
+	case r.why() != terminate && t.mayRetry(spec, result):
+		err = c.retry(t)
+	default:
+		err = c.complete(t, spec, result)
+	}
+	if err != nil {
+		return err
+	}
+	return c.settleJob(t.Job)
+}
+
+// mayRetry: only an exit code is retried, neither what went wrong before the
+// process nor an upload (Batch REST reference, "maxTaskRetryCount").
+func (t *task) mayRetry(spec *taskSpec, result node.Result) bool {
+	if result.Failure == nil || result.Failure.Code != node.FailureExitCode {
+		return false
+	}
+	limit := *spec.Constraints.MaxTaskRetryCount
+	return limit < 0 || t.Retries < limit
+}
+
+func (c *change) requeue(t *task) error {
+	t.Requeues++
+	t.LastRequeue = c.now
+	return c.waitAgain(t)
+}
+
+func (c *change) retry(t *task) error {
+	t.Retries++
+	t.LastRetry = c.now
+	return c.waitAgain(t)
+}
+
+// waitAgain makes a running or completed task an active one.
+func (c *change) waitAgain(t *task) error {
+	if err := c.count(t, t.counted(), active); err != nil {
+		return err
+	}
+	t.move(active, c.now)
+	t.Ready, t.Started, t.Ended, t.ExitCode, t.Result, t.Failure = c.now, 0, 0, nil, "", nil
+	t.PoolID, t.NodeID, t.Process, t.FilesUntil = "", "", "", 0
+	return c.UpdateTask(t.Task)
+}
+
+func (c *change) complete(t *task, spec *taskSpec, result node.Result) error {
+	from := t.counted()
+	t.move(completed, c.now)
+	t.Ready, t.Ended, t.ExitCode, t.Result = 0, c.now, result.ExitCode, resultOf(result.Failure)
+	if t.Failure = nil; result.Failure != nil {
+		text, err := json.Marshal(failureOf(result.Failure))
+		if err != nil {
+			return err
+		}
+		t.Failure = text
+	}
+	if t.NodeID != "" {
+		t.FilesUntil = store.Never
+		if retention, ok := spec.Constraints.RetentionTime.std(); ok {
+			t.FilesUntil = c.now.Add(retention)
+			c.then(c.s.wakeRetention)
+		}
+	}
+	if err := c.UpdateTask(t.Task); err != nil {
+		return err
+	}
+	return c.count(t, from, t.Result)
+}
+
+// completeUnrun completes a task that is ended while nothing of it runs.
+func (c *change) completeUnrun(t *task) error {
+	spec, err := t.spec()
+	if err != nil {
+		return err
+	}
+	return c.complete(t, spec, node.Result{Failure: &node.Failure{
+		Category: node.UserError, Code: node.TaskEnded,
+		Message: "The task was ended by a request of the user or by the end of its job",
+	}})
+}
+
+// taskDir is the directory of a task, below its node's.
+func (s *Service) taskDir(nodeID, jobID, taskID string) string {
+	return filepath.Join(s.nodeDir(nodeID), filepath.FromSlash(taskRoot(jobID, taskID)))
+}
+
+// taskRoot is where Batch has a task's directory on its node.
+func taskRoot(jobID, taskID string) string { return "workitems/" + jobID + "/job-1/" + taskID }
