@@ -12,10 +12,11 @@ import (
 
 // ScanInput says where the files are and what is to be done with them.
 type ScanInput struct {
-	Owner     Owner              `json:"owner"`
-	Inputs    workload.Inputs    `json:"inputs"`
-	Task      workload.Task      `json:"task"`
-	Resources workload.Resources `json:"resources"`
+	Owner           Owner           `json:"owner"`
+	Inputs          workload.Inputs `json:"inputs"`
+	Task            workload.Task   `json:"task"`
+	InputContainer  string          `json:"inputContainer"` // to create, unless the inputs are in one already
+	OutputContainer string          `json:"outputContainer"`
 }
 
 // ScanResult counts what was found. The list itself is in Blob.
@@ -35,11 +36,11 @@ func (a *Activities) Scan(ctx context.Context, in ScanInput) (ScanResult, error)
 		return ScanResult{}, err
 	}
 	if in.Inputs.Dir != "" {
-		if err := a.createContainer(ctx, in.Resources.InputContainer, in.Owner); err != nil {
+		if err := a.createContainer(ctx, in.InputContainer, in.Owner); err != nil {
 			return ScanResult{}, err
 		}
 	}
-	if err := a.createContainer(ctx, in.Resources.OutputContainer, in.Owner); err != nil {
+	if err := a.createContainer(ctx, in.OutputContainer, in.Owner); err != nil {
 		return ScanResult{}, err
 	}
 	return a.writeList(ctx, in, found)
@@ -70,7 +71,7 @@ func (a *Activities) judge(ctx context.Context, in ScanInput) (ScanResult, error
 // writeList writes the list of inputs in parts and checks that the files are
 // still those that were judged.
 func (a *Activities) writeList(ctx context.Context, in ScanInput, found ScanResult) (ScanResult, error) {
-	list := a.inputParts(in.Resources, listPrefix)
+	list := a.inputParts(in.OutputContainer, listPrefix)
 	size := partSize(found.Files)
 	var part []workload.Input
 	written := ScanResult{Bytes: found.Bytes}
@@ -83,7 +84,7 @@ func (a *Activities) writeList(ctx context.Context, in ScanInput, found ScanResu
 		err := list.Write(ctx, written.Parts, written.Files == found.Files, part)
 		part = part[:0]
 		written.Parts++
-		return fail(err, "write the list of inputs to container %s", in.Resources.OutputContainer)
+		return fail(err, "write the list of inputs to container %s", in.OutputContainer)
 	})
 	if err == nil && written.Files != found.Files {
 		return ScanResult{}, refuse(InvalidWorkload, "%s changed while it was read: %d files, then %d; start the run when nothing writes there",
@@ -126,8 +127,8 @@ func (a *Activities) eachBlob(ctx context.Context, in workload.Inputs, yield fun
 }
 
 // inputParts are the parts of the list or of the manifest.
-func (a *Activities) inputParts(r workload.Resources, prefix string) transfer.Parts[workload.Input] {
-	return transfer.Parts[workload.Input]{Container: a.Storage.Container(r.OutputContainer), Prefix: prefix}
+func (a *Activities) inputParts(outputContainer, prefix string) transfer.Parts[workload.Input] {
+	return transfer.Parts[workload.Input]{Container: a.Storage.Container(outputContainer), Prefix: prefix}
 }
 
 // origin names where inputs come from, for people.

@@ -59,7 +59,7 @@ func (a *Activities) indexOutputs(ctx context.Context, container string, progres
 func (a *gathering) blobsBelow(ctx context.Context, directory string) ([]workload.OutputBlob, error) {
 	var found []workload.OutputBlob
 	prefix := workload.BlobName(directory) + "/"
-	container := a.in.Resources.OutputContainer
+	container := a.in.OutputContainer
 	err := transfer.WalkContainer(ctx, a.Storage.Container(container), prefix, nil, func(blob transfer.Blob) error {
 		name := directory + "/" + strings.TrimPrefix(blob.Blob, prefix)
 		found = append(found, workload.OutputBlob{Name: name, Blob: blob.Blob, Size: blob.Size, MD5: blob.MD5})

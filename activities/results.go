@@ -14,10 +14,10 @@ import (
 
 // GatherInput names what to gather from.
 type GatherInput struct {
-	Job       string             `json:"job"`
-	Task      workload.Task      `json:"task"`
-	Resources workload.Resources `json:"resources"`
-	Files     int64              `json:"files"`
+	Job             string        `json:"job"`
+	Task            workload.Task `json:"task"`
+	OutputContainer string        `json:"outputContainer"`
+	Files           int64         `json:"files"`
 }
 
 // GatherResult counts the results; they are themselves in Blob.
@@ -35,18 +35,18 @@ const maxFailures = 20
 // output container.
 func (a *Activities) Gather(ctx context.Context, in GatherInput) (GatherResult, error) {
 	progress := beat{ctx: ctx, progress: workload.Progress{Step: "gather", Total: in.Files}}
-	blobs, err := a.indexOutputs(ctx, in.Resources.OutputContainer, &progress)
+	blobs, err := a.indexOutputs(ctx, in.OutputContainer, &progress)
 	if err != nil {
 		return GatherResult{}, err
 	}
 	gathering := gathering{Activities: a, in: in, blobs: blobs,
 		result: GatherResult{Counts: workload.Counts{Total: in.Files}, Results: resultsPrefix}}
-	list := a.inputParts(in.Resources, listPrefix)
+	list := a.inputParts(in.OutputContainer, listPrefix)
 	for part, last := 0, false; !last; part++ {
 		var inputs []workload.Input
 		inputs, last, err = list.Read(ctx, part)
 		if err != nil {
-			return GatherResult{}, fail(err, "read the list of inputs in container %s", in.Resources.OutputContainer)
+			return GatherResult{}, fail(err, "read the list of inputs in container %s", in.OutputContainer)
 		}
 		if err := gathering.part(ctx, part, last, inputs); err != nil {
 			return GatherResult{}, err
@@ -79,8 +79,8 @@ func (g *gathering) part(ctx context.Context, part int, last bool, inputs []work
 		g.count(ctx, &result)
 		results = append(results, result)
 	}
-	parts := transfer.Parts[workload.Result]{Container: g.Storage.Container(g.in.Resources.OutputContainer), Prefix: resultsPrefix}
-	return fail(parts.Write(ctx, part, last, results), "write results to container %s", g.in.Resources.OutputContainer)
+	parts := transfer.Parts[workload.Result]{Container: g.Storage.Container(g.in.OutputContainer), Prefix: resultsPrefix}
+	return fail(parts.Write(ctx, part, last, results), "write results to container %s", g.in.OutputContainer)
 }
 
 // tasksOf lists the tasks of neighbouring inputs by the range of their ids. A
@@ -220,7 +220,7 @@ func (g *gathering) stderr(ctx context.Context, result workload.Result) string {
 		return ""
 	}
 	blob := result.Logs + "/stderr.txt"
-	text, err := transfer.Tail(ctx, g.Storage.Container(g.in.Resources.OutputContainer), blob, stderrTail)
+	text, err := transfer.Tail(ctx, g.Storage.Container(g.in.OutputContainer), blob, stderrTail)
 	if err != nil {
 		return fmt.Sprintf("(%s could not be read: %s)", blob, azure.Explain(err))
 	}

@@ -30,13 +30,13 @@ const (
 
 // SubmitInput says which tasks there are to be, one for each input.
 type SubmitInput struct {
-	Job            string             `json:"job"`
-	Task           workload.Task      `json:"task"`
-	InputContainer string             `json:"inputContainer"` // of the user's, or the run's own
-	Resources      workload.Resources `json:"resources"`
-	FollowList     bool               `json:"followList,omitempty"` // nothing is uploaded: the list itself is what to run
-	Files          int64              `json:"files"`
-	Access         Access             `json:"access"`
+	Job             string        `json:"job"`
+	Task            workload.Task `json:"task"`
+	InputContainer  string        `json:"inputContainer"` // of the user's, or the run's own
+	OutputContainer string        `json:"outputContainer"`
+	FollowList      bool          `json:"followList,omitempty"` // nothing is uploaded: the list itself is what to run
+	Files           int64         `json:"files"`
+	Access          Access        `json:"access"`
 
 	outputsURL string // with its signature, so never part of the input
 }
@@ -50,9 +50,9 @@ type SubmitResult struct {
 // input; a task that is there already is success. When the last is in, the job
 // is told to end with its tasks.
 func (a *Activities) Submit(ctx context.Context, in SubmitInput) (SubmitResult, error) {
-	signed, err := a.Storage.ContainerURL(ctx, in.Resources.OutputContainer, azure.Upload, in.Access.Until)
+	signed, err := a.Storage.ContainerURL(ctx, in.OutputContainer, azure.Upload, in.Access.Until)
 	if err != nil {
-		return SubmitResult{}, fail(err, "sign the address of container %s", in.Resources.OutputContainer)
+		return SubmitResult{}, fail(err, "sign the address of container %s", in.OutputContainer)
 	}
 	in.outputsURL = signed
 	progress := resume(ctx, "submit", in.Files)
@@ -88,14 +88,14 @@ func (a *Activities) nextWave(ctx context.Context, in SubmitInput, part int) (wa
 	if in.FollowList {
 		prefix = listPrefix
 	}
-	parts := a.inputParts(in.Resources, prefix)
+	parts := a.inputParts(in.OutputContainer, prefix)
 	for !last && len(wave) < tasksPerWave {
 		inputs, end, err := parts.Read(ctx, part)
 		if errors.Is(err, transfer.ErrNoPart) {
 			break
 		}
 		if err != nil {
-			return nil, part, false, fail(err, "read the manifest in container %s", in.Resources.OutputContainer)
+			return nil, part, false, fail(err, "read the manifest in container %s", in.OutputContainer)
 		}
 		wave, part, last = append(wave, inputs...), part+1, end
 	}

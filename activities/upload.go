@@ -19,10 +19,11 @@ const partsAtOnce = 16
 
 // UploadInput names what to upload, and from where.
 type UploadInput struct {
-	Directory string             `json:"directory"`
-	Resources workload.Resources `json:"resources"`
-	Files     int64              `json:"files"`
-	Parts     int                `json:"parts"` // of the list
+	Directory       string `json:"directory"`
+	InputContainer  string `json:"inputContainer"`
+	OutputContainer string `json:"outputContainer"`
+	Files           int64  `json:"files"`
+	Parts           int    `json:"parts"` // of the list
 }
 
 // UploadResult counts what is in the input container.
@@ -38,7 +39,7 @@ type UploadResult struct {
 func (a *Activities) Upload(ctx context.Context, in UploadInput) (UploadResult, error) {
 	u := &upload{
 		Activities: a, in: in,
-		list: a.inputParts(in.Resources, listPrefix), manifest: a.inputParts(in.Resources, manifestPrefix),
+		list: a.inputParts(in.OutputContainer, listPrefix), manifest: a.inputParts(in.OutputContainer, manifestPrefix),
 		again: activity.GetInfo(ctx).Attempt > 1,
 		files: make([]int64, in.Parts), bytes: make([]int64, in.Parts),
 		beat: beat{ctx: ctx, progress: workload.Progress{Step: "upload", Total: in.Files}},
@@ -76,18 +77,18 @@ func (u *upload) part(ctx context.Context, n int) error {
 			return nil
 		}
 		if !errors.Is(err, transfer.ErrNoPart) {
-			return fail(err, "read the manifest in container %s", u.in.Resources.OutputContainer)
+			return fail(err, "read the manifest in container %s", u.in.OutputContainer)
 		}
 	}
 	inputs, last, err := u.list.Read(ctx, n)
 	if err != nil {
-		return fail(err, "read the list of inputs in container %s", u.in.Resources.OutputContainer)
+		return fail(err, "read the list of inputs in container %s", u.in.OutputContainer)
 	}
 	if err := u.send(ctx, n, inputs); err != nil {
 		return err
 	}
 	if err := u.manifest.Write(ctx, n, last, inputs); err != nil {
-		return fail(err, "write the manifest to container %s", u.in.Resources.OutputContainer)
+		return fail(err, "write the manifest to container %s", u.in.OutputContainer)
 	}
 	u.committed(n, len(inputs))
 	return nil
@@ -103,13 +104,13 @@ func (u *upload) send(ctx context.Context, n int, inputs []workload.Input) error
 			Blob: input.Blob,
 		}
 	}
-	container := u.Storage.Container(u.in.Resources.InputContainer)
+	container := u.Storage.Container(u.in.InputContainer)
 	uploaded, err := u.Uploader.Upload(ctx, container, uploads, func(p transfer.Progress) { u.moved(n, p.Bytes) })
 	if errors.Is(err, transfer.ErrChanged) {
 		return refuse(InputChanged, "%v; start the run again when nothing writes to it", err)
 	}
 	if err != nil {
-		return fail(err, "upload to container %s", u.in.Resources.InputContainer)
+		return fail(err, "upload to container %s", u.in.InputContainer)
 	}
 	for i := range inputs {
 		inputs[i].MD5 = uploaded[i].MD5

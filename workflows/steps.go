@@ -45,7 +45,8 @@ func (r *run) scan(ctx workflow.Context) (activities.ScanResult, error) {
 	}
 	var found activities.ScanResult
 	err := r.do(ctx, StepScan, options, act.Scan, activities.ScanInput{
-		Owner: r.owner, Inputs: w.Inputs, Task: w.Task, Resources: r.status.Resources,
+		Owner: r.owner, Inputs: w.Inputs, Task: w.Task,
+		InputContainer: r.status.Resources.InputContainer, OutputContainer: r.status.Resources.OutputContainer,
 	}, &found)
 	switch {
 	case noWorkerCame(err):
@@ -74,7 +75,9 @@ func (r *run) beginUpload(ctx workflow.Context, found activities.ScanResult) wor
 	}
 	summary := fmt.Sprintf("upload %s (%s)", files(found.Files), bytes(found.Bytes))
 	return r.begin(ctx, StepUpload, onHost(atLength(summary), r.workload.Inputs.Host, false), act.Upload, activities.UploadInput{
-		Directory: r.workload.Inputs.Dir, Resources: r.status.Resources, Files: found.Files, Parts: found.Parts,
+		Directory:      r.workload.Inputs.Dir,
+		InputContainer: r.status.Resources.InputContainer, OutputContainer: r.status.Resources.OutputContainer,
+		Files: found.Files, Parts: found.Parts,
 	})
 }
 
@@ -101,7 +104,7 @@ func (r *run) createPoolAndJob(ctx workflow.Context) error {
 func (r *run) beginSubmit(ctx workflow.Context) workflow.Future {
 	names := r.status.Resources
 	return r.begin(ctx, StepSubmit, atLength(fmt.Sprintf("add %s to the job", tasks(r.status.Files))), act.Submit, activities.SubmitInput{
-		Job: names.Job, Task: r.workload.Task, InputContainer: names.InputContainer, Resources: names,
+		Job: names.Job, Task: r.workload.Task, InputContainer: names.InputContainer, OutputContainer: names.OutputContainer,
 		FollowList: !r.ownsInputs(), Files: r.status.Files, Access: r.access(),
 	})
 }
