@@ -129,25 +129,3 @@ func TestDocument_keepsTheText(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, text, string(out))
 }
-
-func TestInputs_Matches(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct {
-		match string
-		name  string
-		want  bool
-	}{
-		{"*", "a/b/.hidden", true},
-		{"*.mp4", "a/b/c.mp4", true},
-		{"*.mp4", "a.MP4", false},
-		{"*.{mp4,mov}", "x/a.mov", true},
-		{"a/*.mp4", "a/b.mp4", true},
-		{"a/*.mp4", "a/b/c.mp4", false},
-		{"a/**/*.mp4", "a/b.mp4", true},
-		{"a/**/*.mp4", "a/b/c/d.mp4", true},
-		{"**/c.mp4", "c.mp4", true},
-		{"clip-[0-9].mp4", "x/clip-7.mp4", true},
-	} {
-		require.Equal(t, tt.want, Inputs{Match: []string{"nothing", tt.match}}.Matches(tt.name), "%s %s", tt.match, tt.name)
-	}
-}

@@ -51,22 +51,6 @@ func (c *check) checkDir(field, dir string) {
 	}
 }
 
-// Matches tells whether the file with this name, a slash-separated path below
-// Dir or Prefix, is an input.
-func (in Inputs) Matches(name string) bool {
-	base := name[strings.LastIndexByte(name, '/')+1:]
-	for _, pattern := range in.Match {
-		against := base
-		if strings.Contains(pattern, "/") {
-			against = name
-		}
-		if doublestar.MatchUnvalidated(pattern, against) {
-			return true
-		}
-	}
-	return false
-}
-
 func hasDotDot(slashPath string) bool {
 	for s := range strings.SplitSeq(slashPath, "/") {
 		if s == ".." {
