@@ -15,8 +15,6 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
 	"go.temporal.io/sdk/log"
-
-	"github.com/durabatch/durabatch/workflows"
 )
 
 // server is the Temporal that runs are started on.
@@ -122,11 +120,3 @@ func isNoWorker(err error) bool {
 
 // workflowType is what runs are listed by.
 const workflowType = "RunWorkload"
-
-// queue names a task queue for people.
-func queueOf(host string) string {
-	if host == "" {
-		return workflows.TaskQueue
-	}
-	return workflows.HostTaskQueue(host)
-}

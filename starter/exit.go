@@ -61,7 +61,7 @@ func (s *starter) exit(err error) int {
 		exit = &exitError{code: exitFailed, err: err}
 	}
 	if exit.err != nil {
-		fmt.Fprintf(s.stderr, "starter: %s\n", azure.Scrub(exit.err.Error()))
+		fmt.Fprintf(s.stderr, "starter: %s\n", azure.Scrub(err.Error()))
 	}
 	return exit.code
 }

@@ -64,10 +64,16 @@ type invocation struct {
 // with a person at it.
 func invoke(t *testing.T, address string, stdin io.Reader, args ...string) *invocation {
 	t.Helper()
+	return invokeIn(t, nil, address, stdin, args...)
+}
+
+// invokeIn is invoke with more of an environment.
+func invokeIn(t *testing.T, environ []string, address string, stdin io.Reader, args ...string) *invocation {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	i := &invocation{interrupt: cancel, exit: make(chan int, 1)}
 	s := &starter{
-		environ:  environment{"TEMPORAL_ADDRESS=" + address, "TEMPORAL_CONFIG_FILE=" + filepath.Join(t.TempDir(), "none.toml")},
+		environ:  append(environment{"TEMPORAL_ADDRESS=" + address, "TEMPORAL_CONFIG_FILE=" + filepath.Join(t.TempDir(), "none.toml")}, environ...),
 		stdin:    stdin,
 		stdout:   &i.stdout,
 		stderr:   &i.stderr,

@@ -76,7 +76,7 @@ func (p *plan) count(ctx context.Context) error {
 		return exitWith(exitInterrupted)
 	}
 	if err != nil {
-		return usagef("the inputs cannot be run: inputs.dir: %w", err)
+		return usagef("the inputs cannot be run: %w", err)
 	}
 	if p.files == 0 {
 		return usagef("the inputs cannot be run: %s holds no file that matches %s; correct inputs.dir or inputs.match", nameOf(in.Dir), patternsOf(in.Match))

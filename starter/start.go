@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -70,8 +70,8 @@ func (s *starter) begin(ctx context.Context, file, id string) (*server, started,
 	if id == "" {
 		id = newID(p.workload.Name, time.Now())
 	}
-	if !isPrintable(id) || len(id) > 255 {
-		return nil, started{}, nil, usagef("--id: %s cannot name a run; use at most 255 printable characters", nameOf(id))
+	if !isPrintable(id) || len(id) > 255 || strings.HasPrefix(id, "-") {
+		return nil, started{}, nil, usagef("--id: %s cannot name a run; use at most 255 printable characters, and no dash at the beginning", nameOf(id))
 	}
 	t, err := s.connect(ctx)
 	if err != nil {
@@ -154,7 +154,7 @@ func shellWord(id string) string {
 	if plainWord.MatchString(id) {
 		return id
 	}
-	return strconv.Quote(id)
+	return "'" + strings.ReplaceAll(id, "'", `'\''`) + "'"
 }
 
 var plainWord = regexp.MustCompile(`^[\w@%+=:,./][\w@%+=:,./-]*$`)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"reflect"
 	"runtime/debug"
+	"strings"
 	"unicode/utf8"
 
 	"go.temporal.io/sdk/activity"
@@ -84,10 +85,9 @@ func scrubError(err error) error {
 	if !errors.As(err, &app) {
 		return temporal.NewApplicationError(shorten(azure.Scrub(err.Error())), typeOf(err))
 	}
-	message := app.Message()
-	if err != error(app) {
-		message = err.Error() // what was wrapped around it
-	}
+	// What is wrapped around the error stays; what it says of its own type, which
+	// Temporal shows anyway, does not.
+	message := strings.Replace(err.Error(), app.Error(), app.Message(), 1)
 	return temporal.NewApplicationErrorWithOptions(shorten(azure.Scrub(message)), app.Type(), temporal.ApplicationErrorOptions{
 		NonRetryable:   app.NonRetryable(),
 		NextRetryDelay: app.NextRetryDelay(),
