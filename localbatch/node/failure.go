@@ -85,10 +85,12 @@ func category(code string) string {
 	return UserError
 }
 
-var signature = regexp.MustCompile(`(?i)\bsig(=|%(25)*3D)[^&\s"'<>]*`)
+// signature is the parameter of an address, as it is or in a parameter of
+// another address and so encoded once or more.
+var signature = regexp.MustCompile(`(?i)(\b|%(?:25)*(?:3F|26))sig(?:=|%(?:25)*3D)[^&\s"'<>]*`)
 
 // withoutSecrets takes the signatures of SAS addresses out of a text that
 // somebody will read.
 func withoutSecrets(text string) string {
-	return signature.ReplaceAllString(text, "<signature>")
+	return signature.ReplaceAllString(text, "${1}<signature>")
 }

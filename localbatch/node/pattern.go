@@ -136,7 +136,7 @@ func parseClass(text string) (class token, size int) {
 	}
 	class.kind = runeClass
 	at := 1
-	if strings.HasPrefix(text[at:], "!") && !strings.HasPrefix(text[at:], "!]") {
+	if strings.HasPrefix(text[at:], "!") {
 		class.negated = true
 		at++
 	}
