@@ -50,6 +50,10 @@ func (c *check) refuse(field, message string) {
 	c.add(c.positions[at], field, message)
 }
 
+func (c *check) hasProblem(field string) bool {
+	return slices.ContainsFunc(c.problems, func(p Problem) bool { return p.Field == field })
+}
+
 // excuse keeps rules from reporting what follows from a problem of the field.
 func (c *check) excuse(field string) {
 	if field != "" {

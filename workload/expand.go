@@ -196,7 +196,10 @@ func checkInputName(name string) error {
 		name == "." || name == ".." || strings.HasPrefix(name, "../") || strings.Contains(name, "\x00"):
 		return fmt.Errorf("input %q: its name is not the path of a file below a directory; rename it or leave it out with inputs.match", name)
 	}
-	return checkSegments(fmt.Sprintf("input %q", name), name)
+	if n := longestSegment(name); n > maxFileName {
+		return fmt.Errorf("input %q: a file's name has at most %d bytes, this one %d", name, maxFileName, n)
+	}
+	return nil
 }
 
 func checkOutputName(name string) error {
@@ -211,16 +214,18 @@ func checkOutputName(name string) error {
 			return fmt.Errorf("its output %q leaves the directory", name)
 		}
 	}
-	return checkSegments(fmt.Sprintf("its output %q", name), name)
-}
-
-func checkSegments(what, name string) error {
-	for s := range strings.SplitSeq(name, "/") {
-		if len(s) > maxFileName {
-			return fmt.Errorf("%s: a file's name has at most %d bytes, this one %d", what, maxFileName, len(s))
-		}
+	if n := longestSegment(name); n > maxFileName {
+		return fmt.Errorf("its output %q is too long: a file's name has at most %d bytes, this one %d", name, maxFileName, n)
 	}
 	return nil
+}
+
+func longestSegment(name string) int {
+	longest := 0
+	for s := range strings.SplitSeq(name, "/") {
+		longest = max(longest, len(s))
+	}
+	return longest
 }
 
 func isReserved(p string) bool {

@@ -159,7 +159,7 @@ func (r *report) fatal(at position, message string) {
 	r.stopped = true
 }
 
-var plainKey = regexp.MustCompile(`^[A-Za-z0-9_$.-]{1,80}$`)
+var plainKey = regexp.MustCompile(`^[A-Za-z0-9_$-]{1,80}$`)
 
 // join names a member of a field.
 func join(field, key string) string {

@@ -51,6 +51,9 @@ func TestParse_bad(t *testing.T) {
 			require.ErrorAs(t, err, &problems)
 			require.NotEmpty(t, problems)
 			golden(t, path+".golden", err.Error()+"\n")
+			for _, secret := range []string{"sig=", "abcdefghijklmnop", "password@", "bm90IGEga2V5"} {
+				require.NotContains(t, err.Error(), secret)
+			}
 		})
 	}
 }

@@ -58,7 +58,7 @@ func (c *check) missingKeys(f found, missing []string) {
 
 // wrongValue reports one problem for one value, however many there are.
 func (c *check) wrongValue(f found, k jsonschema.ErrorKind, schema map[string]any) {
-	if slices.ContainsFunc(c.problems, func(p Problem) bool { return p.Field == f.field }) {
+	if c.hasProblem(f.field) {
 		return
 	}
 	c.refuse(f.field, explain(k, f.node, schema))
@@ -73,8 +73,8 @@ func wantedKind(k jsonschema.ErrorKind) valueKind {
 	return text
 }
 
-// explain says what is allowed. It never repeats a value that is text and may
-// be anything: addresses and environment variables may hold secrets.
+// explain says what is allowed. It repeats no text but durations and choices:
+// addresses and environment variables may hold secrets.
 func explain(k jsonschema.ErrorKind, n *node, schema map[string]any) string {
 	switch k := k.(type) {
 	case *kind.Type:
@@ -136,10 +136,10 @@ func wrongType(k *kind.Type, n *node) string {
 		}
 		return fmt.Sprintf("must be text, not %s", n.kind)
 	case "integer":
-		if n.kind == number {
-			return "must be a whole number"
+		if n.kind != number {
+			return "must be a whole number" + notKind(n)
 		}
-		return "must be a whole number" + notKind(n)
+		return "must be a whole number"
 	case "boolean":
 		return "must be true or false, without quotes"
 	case "array":
@@ -170,61 +170,4 @@ func wrongChoice(k *kind.Enum) string {
 		message += fmt.Sprintf("; did you mean %s?", near)
 	}
 	return message
-}
-
-// azureWords are what Azure calls things that have a shorter name here.
-var azureWords = map[string]string{
-	"commandLine":            "command",
-	"containerUrl":           "container",
-	"environmentSettings":    "environment",
-	"filePath":               "path",
-	"filePattern":            "pattern",
-	"fileMode":               "mode",
-	"httpUrl":                "url",
-	"imageReference":         "image",
-	"lowPriorityNodes":       "spotNodes",
-	"maxTaskRetryCount":      "maxRetries",
-	"maxWallClockTime":       "timeout",
-	"nodeAgentSKUId":         "nodeAgentSku",
-	"outputFiles":            "outputs",
-	"requiredSlots":          "slots",
-	"retentionTime":          "retention",
-	"retries":                "maxRetries",
-	"targetDedicatedNodes":   "dedicatedNodes",
-	"targetLowPriorityNodes": "spotNodes",
-	"taskSlotsPerNode":       "taskSlots",
-	"virtualMachineImageId":  "id",
-}
-
-// unknownKeys reports keys that the schema does not have, each with the one
-// that was probably meant, and takes that one for being there.
-func (c *check) unknownKeys(f found, unknown []string, schema map[string]any) {
-	known := keys(schema)
-	for _, key := range unknown {
-		field := join(f.field, key)
-		if !c.isExcused(field) {
-			c.refuse(field, "unknown key; "+c.instead(f, key, known))
-			c.excuse(field)
-		}
-		f.node.remove(key)
-	}
-}
-
-// instead says which key to write in place of an unknown one.
-func (c *check) instead(f found, key string, known []string) string {
-	meant := nearest(key, known)
-	if word := azureWords[key]; slices.Contains(known, word) {
-		meant = word
-	}
-	if meant != "" {
-		c.excuse(join(f.field, meant))
-		return fmt.Sprintf("did you mean %s?", meant)
-	}
-	if homes := theSchema().homes(key); len(homes) > 0 {
-		for _, home := range homes {
-			c.excuse(join(home, key))
-		}
-		return fmt.Sprintf("%s belongs under %s", key, strings.Join(homes, " or "))
-	}
-	return "known here: " + strings.Join(known, ", ")
 }
