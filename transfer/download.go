@@ -169,7 +169,7 @@ func (c *downloadCall) isThere(ctx context.Context, download Download) (bool, er
 		return false, nil
 	}
 	defer file.Close()
-	buffer, err := c.buffers.get(ctx, min(download.Size, leastBlock))
+	buffer, err := c.buffers.get(ctx, min(download.Size+1, leastBlock)) // never 0 bytes, which Read would fill for ever
 	if err != nil {
 		return false, err
 	}
@@ -266,9 +266,11 @@ func (c *downloadCall) receiveBlocks(ctx context.Context, to io.Writer, download
 			case <-groupCtx.Done():
 				return groupCtx.Err()
 			}
-			defer close(next)
-			_, err := to.Write(buffer.data)
-			return err
+			if _, err := to.Write(buffer.data); err != nil {
+				return err
+			}
+			close(next)
+			return nil
 		})
 	}
 	if err := group.Wait(); err != nil {
