@@ -8,8 +8,9 @@ import (
 	"net"
 	"path/filepath"
 
-	"github.com/durabatch/durabatch/localbatch"
 	"github.com/spf13/cobra"
+
+	"github.com/durabatch/durabatch/localbatch"
 )
 
 // batchAccount is the name of the Batch account when nobody says otherwise.

@@ -142,7 +142,7 @@ func (k *keeper) stop(ctx context.Context) {
 	k.stopped = true
 	close(k.stopping)
 	if k.process != nil {
-		k.process.Signal(syscall.SIGTERM)
+		_ = k.process.Signal(syscall.SIGTERM) // it has just ended, if this fails
 	}
 	k.mu.Unlock()
 

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -27,7 +26,7 @@ func TestMain(m *testing.M) {
 }
 
 func superviseForever(dir string) {
-	s := &supervisor{dir: dir, log: slog.New(slog.NewTextHandler(io.Discard, nil)), backoff: doubling, patience: deadline}
+	s := &supervisor{dir: dir, log: slog.New(slog.DiscardHandler), backoff: doubling, patience: deadline}
 	if err := s.start(context.Background(), script(dir, "a", "touch up-a; exec sleep 1000")); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -43,7 +42,7 @@ func TestPartsEndWhenTheSupervisorIsKilled(t *testing.T) {
 	cmd.Stderr = os.Stderr
 	ended, err := begin(cmd)
 	require.NoError(t, err)
-	t.Cleanup(func() { cmd.Process.Kill() })
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
 	require.Eventually(t, func() bool {
 		_, err := os.Stat(filepath.Join(dir, "a.pid"))
 		return err == nil
@@ -52,7 +51,7 @@ func TestPartsEndWhenTheSupervisorIsKilled(t *testing.T) {
 	require.True(t, runs(part))
 
 	require.NoError(t, cmd.Process.Signal(syscall.SIGKILL))
-	<-ended
+	require.Error(t, <-ended)
 
 	require.Eventually(t, func() bool { return !runs(part) }, deadline, time.Millisecond)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -21,7 +20,7 @@ func leave(t *testing.T, dir, name, began string) int {
 	cmd.SysProcAttr = ownGroup()
 	ended, err := begin(cmd)
 	require.NoError(t, err)
-	t.Cleanup(func() { cmd.Process.Kill(); <-ended })
+	t.Cleanup(func() { _, _ = cmd.Process.Kill(), <-ended })
 	if began == "" {
 		began, err = processBegan(cmd.Process.Pid)
 		require.NoError(t, err)
@@ -37,7 +36,7 @@ func TestEndOrphans(t *testing.T) {
 	ours := leave(t, dir, "worker", "")
 	strangers := leave(t, dir, "batch", "some other time")
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "azurite.pid"), []byte("junk"), 0o600))
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.DiscardHandler)
 
 	require.NoError(t, endOrphans(t.Context(), dir, stopOrder, log))
 

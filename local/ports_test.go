@@ -9,8 +9,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// The tests that give ports back are not parallel: a process that another test
+// starts holds a copy of every socket between its fork and its exec.
+
 func TestChoosePorts(t *testing.T) {
-	t.Parallel()
 	dir := t.TempDir()
 	first, held, err := choosePorts(dir)
 	require.NoError(t, err)
@@ -30,7 +32,6 @@ func TestChoosePorts(t *testing.T) {
 }
 
 func TestTakenPortIsReplaced(t *testing.T) {
-	t.Parallel()
 	dir := t.TempDir()
 	first, held, err := choosePorts(dir)
 	require.NoError(t, err)

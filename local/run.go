@@ -106,13 +106,13 @@ func follow(ctx context.Context, cmd *exec.Cmd, delay, grace time.Duration) erro
 	case err := <-ended:
 		return exitOf(err)
 	case <-time.After(delay):
-		cmd.Process.Signal(syscall.SIGINT)
+		_ = cmd.Process.Signal(syscall.SIGINT) // it has just ended, if this fails
 	}
 	select {
 	case err := <-ended:
 		return exitOf(err)
 	case <-time.After(grace):
-		cmd.Process.Kill()
+		_ = cmd.Process.Kill() // likewise
 	}
 	return exitOf(<-ended)
 }

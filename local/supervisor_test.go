@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -24,7 +23,7 @@ func newSupervisor(t *testing.T) *supervisor {
 	t.Helper()
 	s := &supervisor{
 		dir:      t.TempDir(),
-		log:      slog.New(slog.NewTextHandler(io.Discard, nil)),
+		log:      slog.New(slog.DiscardHandler),
 		backoff:  func(int) time.Duration { return time.Millisecond },
 		patience: deadline,
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -43,7 +42,7 @@ func (s *stack) withTemporal(ctx context.Context, ask func(client.Client) error)
 	c, err := client.DialContext(ctx, client.Options{
 		HostPort:  loopback(s.ports.Temporal),
 		Namespace: namespace,
-		Logger:    log.NewStructuredLogger(slog.New(slog.NewTextHandler(io.Discard, nil))),
+		Logger:    log.NewStructuredLogger(slog.New(slog.DiscardHandler)),
 	})
 	if err != nil {
 		return err
