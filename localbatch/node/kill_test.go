@@ -156,6 +156,30 @@ func TestEndOrphanEndsWhatADeadServiceLeft(t *testing.T) {
 	require.NoError(t, EndOrphan(pgid, identity), "nothing left is no error")
 }
 
+// A service may die before it has recorded a task, and a task's process may
+// leave its session.
+func TestEndOrphansBelowNeedsNoRecord(t *testing.T) {
+	t.Parallel()
+	dir, _, _ := startService(t, strings.TrimSuffix(family, "'")+"sleep 1000'")
+	members := pids(t, dir)
+	other, _, _ := startService(t, strings.TrimSuffix(family, "'")+"sleep 1000'")
+	others := pids(t, other)
+
+	require.NoError(t, EndOrphansBelow(filepath.Dir(dir)))
+	for _, pid := range members {
+		require.False(t, isRunning(pid))
+	}
+	for _, pid := range others {
+		require.True(t, isRunning(pid), "a process of another service is left alone")
+	}
+	require.NoError(t, EndOrphansBelow(other))
+	requireGone(t, others...)
+	require.NoError(t, EndOrphansBelow(other), "nothing left is no error")
+	for _, dir := range []string{"", "/", "/.", "relative"} {
+		require.Error(t, EndOrphansBelow(dir))
+	}
+}
+
 func TestEndOrphanLeavesALaterProcessAlone(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "task")

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -20,13 +20,7 @@ func ProcessIdentity(pid int) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("identify process %d: %w", pid, err)
 	}
-	dir := ""
-	for _, entry := range environmentOf(pid) {
-		if value, ok := strings.CutPrefix(entry, taskDirVariable+"="); ok {
-			dir = value
-		}
-	}
-	return start + " " + dir, nil
+	return start + " " + taskDirOf(pid), nil
 }
 
 // EndOrphan kills what is left of the process group pgid and its session, as
@@ -40,40 +34,81 @@ func EndOrphan(pgid int, identity string) error {
 	if pgid <= 1 {
 		return fmt.Errorf("end orphan: %d is no process group of a task", pgid)
 	}
-	members := orphans(pgid, identity)
+	return endAll(func() []int { return orphans(pgid, identity) })
+}
+
+// EndOrphansBelow kills every process whose task's directory is dir or below
+// it, and waits until they are gone. It finds what EndOrphan cannot: the
+// processes of a task that the dead service had no time to record, and those
+// that left the task's session. Nothing else may be running tasks below dir.
+func EndOrphansBelow(dir string) error {
+	if !filepath.IsAbs(dir) || filepath.Clean(dir) == "/" {
+		return fmt.Errorf("end orphans: %q is no directory of a service", dir)
+	}
+	prefix := filepath.Clean(dir) + "/"
+	return endAll(func() []int {
+		return running(processes(), func(pid int) bool {
+			return strings.HasPrefix(filepath.Clean(taskDirOf(pid))+"/", prefix)
+		})
+	})
+}
+
+// endAll kills what list finds until it finds nothing.
+func endAll(list func() []int) error {
+	members := list()
 	for round := 0; len(members) > 0; round++ {
 		if round == 500 {
-			return fmt.Errorf("end orphan: processes %v do not end although they were killed; end them by hand", members)
+			return fmt.Errorf("end orphans: processes %v do not end although they were killed; end them by hand", members)
 		}
 		for _, pid := range members {
 			if err := unix.Kill(pid, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
-				return fmt.Errorf("end orphan: kill process %d: %w", pid, err)
+				return fmt.Errorf("end orphans: kill process %d: %w", pid, err)
 			}
 		}
-		// SIGKILL is not waited for by anyone: the parent is gone.
+		// Nobody here can wait for them: their parent is gone.
 		time.Sleep(10 * time.Millisecond)
-		members = orphans(pgid, identity)
+		members = list()
 	}
 	return nil
 }
 
-// orphans lists the processes of the session that still run and are surely
-// those of the recorded task.
+// orphans lists the processes of the session that are surely those of the
+// recorded task.
 func orphans(pgid int, identity string) []int {
 	start, dir, _ := strings.Cut(identity, " ")
-	switch now, err := startTime(pgid); {
+	now, err := startTime(pgid)
+	switch {
 	case err == nil && now == start:
-		return slices.DeleteFunc(sessionMembers(pgid), func(pid int) bool { return !isRunning(pid) })
-	case err == nil:
+		return running(sessionMembers(pgid), func(int) bool { return true })
+	case err == nil, !isGone(err), dir == "":
 		// A process that got the id since proves that the session is extinct.
 		return nil
-	case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ESRCH) && !errors.Is(err, syscall.EIO):
-		return nil
 	}
-	if dir == "" {
-		return nil
+	return running(sessionMembers(pgid), func(pid int) bool { return taskDirOf(pid) == dir })
+}
+
+// isGone tells "no such process" from other errors of startTime. macOS says
+// EIO.
+func isGone(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) || errors.Is(err, syscall.EIO)
+}
+
+func running(pids []int, isWanted func(pid int) bool) []int {
+	var wanted []int
+	for _, pid := range pids {
+		if isWanted(pid) && isRunning(pid) {
+			wanted = append(wanted, pid)
+		}
 	}
-	return slices.DeleteFunc(sessionMembers(pgid), func(pid int) bool {
-		return !isRunning(pid) || !slices.Contains(environmentOf(pid), taskDirVariable+"="+dir)
-	})
+	return wanted
+}
+
+// taskDirOf is the task's directory that a process was started with, or "".
+func taskDirOf(pid int) string {
+	for _, entry := range environmentOf(pid) {
+		if dir, ok := strings.CutPrefix(entry, taskDirVariable+"="); ok {
+			return dir
+		}
+	}
+	return ""
 }
