@@ -250,7 +250,7 @@ func (s *Service) retire(key int64) {
 		if err != nil || !ok || n.State != leavingPool || n.RunningTasks > 0 {
 			return err
 		}
-		c.then(func() { s.discard(s.nodeDir(n.ID)) })
+		s.discard(s.nodeDir(n.ID)) // before the pool can be seen to be gone
 		c.thenBeside(func() { s.settlePool(n.Pool) })
 		return c.DeleteNode(key)
 	})

@@ -157,8 +157,8 @@ func (s *Service) Serve(ctx context.Context, listener net.Listener) error {
 		ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
-	if err := s.track(server, listener); err != nil {
-		return errors.Join(err, listener.Close())
+	if !s.track(server, listener) {
+		return listener.Close()
 	}
 	stop := context.AfterFunc(ctx, func() { s.shutdown(server) })
 	defer stop()
@@ -168,17 +168,18 @@ func (s *Service) Serve(ctx context.Context, listener net.Listener) error {
 	return nil
 }
 
-func (s *Service) track(server *http.Server, listener net.Listener) error {
+// track lets Close find the server; false: the service is closed already.
+func (s *Service) track(server *http.Server, listener net.Listener) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return errors.New("the Batch service is closed")
+		return false
 	}
 	s.servers[server] = struct{}{}
 	if host, _, err := net.SplitHostPort(listener.Addr().String()); err == nil {
 		s.hosts[host] = true
 	}
-	return nil
+	return true
 }
 
 // shutdown lets requests that are being answered finish, for a moment.

@@ -179,8 +179,7 @@ func (s *Service) deleteTask(r *http.Request) (reply, error) {
 				return nil
 			}
 			if t.NodeID != "" {
-				dir := s.taskDir(t.NodeID, j.ID, t.ID)
-				c.then(func() { s.discard(dir) })
+				s.discard(s.taskDir(t.NodeID, j.ID, t.ID)) // before a task of the same id can follow
 			}
 			if err := c.DeleteTask(t.Key); err != nil {
 				return err
