@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -30,13 +31,50 @@ func checkCommand(t template) []string {
 	if err != nil {
 		return []string{"bash cannot read this: " + withoutMarkers(err, placed)}
 	}
+	reasons := judgeWords(file, placed)
 	var messages []string
 	for _, m := range placed {
-		if reason := whyUnsafe(pathTo(file, m), m); reason != "" {
+		reason, isWord := reasons[m.offset]
+		if !isWord {
+			reason = cmp.Or(whyUnsafe(pathTo(file, m), m), "must be a word of its own, or part of one")
+		}
+		if reason != "" {
 			messages = append(messages, fmt.Sprintf("%s{{%s}} %s", lineOf(source, m), m.placeholder, reason))
+		}
+		if len(messages) == maxMessages {
+			break
 		}
 	}
 	return messages
+}
+
+// maxMessages about one command are enough to begin with.
+const maxMessages = 20
+
+// judgeWords finds the markers that are read as the quoted words that they are,
+// by offset, and why they are unsafe even so; empty: they are not.
+func judgeWords(file *syntax.File, placed []marker) map[uint]string {
+	markers := make(map[uint]marker, len(placed))
+	for _, m := range placed {
+		markers[m.offset] = m
+	}
+	reasons := make(map[uint]string, len(placed))
+	var stack []syntax.Node
+	syntax.Walk(file, func(n syntax.Node) bool {
+		if n == nil {
+			stack = stack[:len(stack)-1]
+			return true
+		}
+		stack = append(stack, n)
+		if word, ok := n.(*syntax.SglQuoted); ok && !word.Dollar {
+			m, found := markers[word.Pos().Offset()]
+			if found && word.Value == m.text {
+				reasons[m.offset] = whyUnsafe(stack, m)
+			}
+		}
+		return true
+	})
+	return reasons
 }
 
 // lineOf begins a message about a command of several lines.
@@ -127,7 +165,7 @@ func covers(n syntax.Node, m marker) bool {
 	return n.Pos().IsValid() && n.Pos().Offset() <= m.offset && m.offset < n.End().Offset()
 }
 
-// whyUnsafe is empty where the marker is read as the quoted word that it is.
+// whyUnsafe is what around a marker keeps its quotes from protecting a name.
 func whyUnsafe(path []syntax.Node, m marker) string {
 	for i, n := range path {
 		var inner syntax.Node
@@ -138,13 +176,7 @@ func whyUnsafe(path []syntax.Node, m marker) string {
 			return reason
 		}
 	}
-	if len(path) > 0 {
-		word, ok := path[len(path)-1].(*syntax.SglQuoted)
-		if ok && !word.Dollar && word.Value == m.text && word.Pos().Offset() == m.offset {
-			return ""
-		}
-	}
-	return "must be a word of its own, or part of one"
+	return ""
 }
 
 // unsafeIn judges one node around the marker; inner is the next one towards it.

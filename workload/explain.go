@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -19,6 +20,7 @@ func (c *check) checkSchema() {
 		return
 	}
 	violations := leaves(refused)
+	slices.SortStableFunc(violations, inOrder) // they come in the order of a map
 	for _, v := range violations {
 		if unknown, ok := v.ErrorKind.(*kind.AdditionalProperties); ok {
 			c.unknownKeys(c.find(v.InstanceLocation), unknown.Properties, theSchema().at(v.SchemaURL))
@@ -34,6 +36,13 @@ func (c *check) checkSchema() {
 			c.wrongValue(c.find(v.InstanceLocation), v.ErrorKind, theSchema().at(v.SchemaURL))
 		}
 	}
+}
+
+func inOrder(a, b *jsonschema.ValidationError) int {
+	return cmp.Or(
+		slices.Compare(a.InstanceLocation, b.InstanceLocation),
+		strings.Compare(fmt.Sprintf("%T", a.ErrorKind), fmt.Sprintf("%T", b.ErrorKind)),
+	)
 }
 
 // leaves are the violations themselves, without the references that led there.

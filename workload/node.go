@@ -16,6 +16,9 @@ const (
 	maxDepth  = 32
 )
 
+// maxProblems is more than anybody reads at once.
+const maxProblems = 100
+
 // node is one value of a document, YAML or JSON, and where it is. The same tree
 // from both keeps one set of rules.
 type node struct {
@@ -147,6 +150,10 @@ type report struct {
 func (r *report) add(at position, field, message string) {
 	if r.stopped {
 		return
+	}
+	if len(r.problems) == maxProblems {
+		r.stopped = true
+		field, message = "", fmt.Sprintf("more than %d problems; mend these first", maxProblems)
 	}
 	r.problems = append(r.problems, Problem{
 		File: r.file, Line: at.line, Column: at.column, Field: field, Message: message,

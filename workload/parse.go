@@ -86,6 +86,9 @@ func parse(name string, data []byte) (*Workload, *check, error) {
 	}
 	c := newCheck(r, root)
 	c.checkSchema()
+	if c.stopped {
+		return nil, nil, c.result()
+	}
 	w := new(Workload)
 	if err := unmarshalInto(c.root.plain(), w); err != nil {
 		// The schema lets nothing pass that the types do not hold.

@@ -3,6 +3,7 @@ package workload
 import (
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -109,14 +110,26 @@ func lines(s string) []string { return strings.Split(s, "\n") }
 
 func TestParse_bounds(t *testing.T) {
 	t.Parallel()
-	good := "name: a\ninputs: {dir: /d}\npool: {id: p}\ntask: {command: 'true {{input}}', output: x}\n"
+	const good = "name: a\ninputs: {dir: /d}\npool: {id: p}\ntask: {output: x, command: 'true {{input}}'}\n"
+	command := func(text string) string { return strings.Replace(good, "true", text, 1) }
+	files := strings.Repeat("{container: models, blob: a-blob-with-a-long-name, path: "+strings.Repeat("x", 200)+"}, ", 190)
+	var unknown strings.Builder
+	for i := range 9000 {
+		fmt.Fprintf(&unknown, "key%d: 1\n", i)
+	}
 	for _, tt := range []struct{ name, text, want string }{
 		{"junk", strings.Repeat("junk ", 2<<20), "is larger than 1048576 bytes"},
 		{"long comment", good + "# " + strings.Repeat("x", maxFile), "is larger than"},
 		{"brackets", strings.Repeat("[", 1<<20), "cannot be read as YAML"},
+		{"dashes", strings.Repeat("- ", 1<<19), "cannot be read as YAML"},
 		{"many values", "name: [" + strings.Repeat("a,", maxValues) + "]", "more than 10000 values"},
-		{"long command", strings.Replace(good, "true", "echo "+strings.Repeat("x", maxDocument), 1), "at most 49152 are possible"},
 		{"long JSON line", `{"name":[` + strings.Repeat(`"a",`, 200_000) + `"a"]}`, "more than 10000 values"},
+		{"many problems", unknown.String(), "more than 100 problems"},
+		{"long command", command(strings.Repeat("x", maxDocument)), "must have at most 32768 characters"},
+		{"long document", strings.Replace(good, "output: x", "output: x, resourceFiles: ["+files+"]", 1), "at most 49152 are possible"},
+		{"deep command", command(strings.Repeat("(", 32_000)), "bash cannot read this"},
+		{"deep substitution", command(strings.Repeat("$(", 16_000)), "bash cannot read this"},
+		{"many placeholders", command("true " + strings.Repeat(`"{{input}}" `, 2_500)), "inside double quotes"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

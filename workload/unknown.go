@@ -34,7 +34,10 @@ var azureWords = map[string]string{
 // that was probably meant, and takes that one for being there.
 func (c *check) unknownKeys(f found, unknown []string, schema map[string]any) {
 	known := keys(schema)
-	for _, key := range unknown {
+	for _, key := range slices.Sorted(slices.Values(unknown)) {
+		if c.stopped {
+			return
+		}
 		field := join(f.field, key)
 		if !c.hasProblem(field) {
 			c.refuse(field, "unknown key; "+c.instead(f, key, known))

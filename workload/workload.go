@@ -35,7 +35,7 @@ type Inputs struct {
 	// Glob patterns. One without a slash is held against the file's base name,
 	// one with a slash against its path below dir or prefix (** spans
 	// directories). A file that matches any of them is an input.
-	Match []string `json:"match,omitempty" jsonschema:"minItems=1,maxItems=100,default=*"`
+	Match []string `json:"match,omitempty" jsonschema:"minItems=1,maxItems=100,maxLength=1024,default=*"`
 	// A container that is read, never written or deleted.
 	Container string `json:"container,omitempty" jsonschema:"pattern=^[a-z0-9]+(-[a-z0-9]+)*$,minLength=3,maxLength=63"`
 	// Limits container to blobs whose name begins with it.
@@ -78,7 +78,7 @@ type Image struct {
 // StartTask is run by /bin/bash on every node that joins, before any task.
 type StartTask struct {
 	// Must bear to be run again on the same node.
-	Command string `json:"command" jsonschema:"minLength=1"`
+	Command string `json:"command" jsonschema:"minLength=1,maxLength=32768"`
 	// As an administrator.
 	Elevated bool `json:"elevated,omitempty"`
 	// How often it is run again when it exits with another code than 0.
@@ -86,7 +86,7 @@ type StartTask struct {
 	// Environment variables. Names that begin with AZ_BATCH_ are Batch's own.
 	Environment map[string]string `json:"environment,omitempty"`
 	// Files that are fetched before the command starts.
-	ResourceFiles []ResourceFile `json:"resourceFiles,omitempty"`
+	ResourceFiles []ResourceFile `json:"resourceFiles,omitempty" jsonschema:"maxItems=200"`
 }
 
 // ResourceFile is put into the working directory before a command starts.
@@ -123,7 +123,7 @@ type Job struct {
 type Task struct {
 	// Run by /bin/bash. Placeholders arrive in it shell-quoted: {{input}},
 	// {{output}}, {{stem}}, {{name}}, {{ext}}, {{dir}}, {{index}}.
-	Command string `json:"command" jsonschema:"minLength=1"`
+	Command string `json:"command" jsonschema:"minLength=1,maxLength=32768"`
 	// The file the command writes for each input, relative to the input's own
 	// directory unless it uses {{dir}}; {{output}} in command names it. Short for
 	// one entry of outputs.
@@ -143,7 +143,7 @@ type Task struct {
 	// Environment variables. Names that begin with AZ_BATCH_ are Batch's own.
 	Environment map[string]string `json:"environment,omitempty"`
 	// Files that every task finds beside its input.
-	ResourceFiles []ResourceFile `json:"resourceFiles,omitempty"`
+	ResourceFiles []ResourceFile `json:"resourceFiles,omitempty" jsonschema:"maxItems=200"`
 }
 
 // Output is one file or, by pattern, several files that a task leaves. Exactly
