@@ -56,10 +56,17 @@ func each[T any](ctx context.Context, slots *semaphore.Weighted, items []T, do f
 
 // buffers lends memory, all of it together at most its limit. Nobody may wait
 // for one buffer while holding another that is freed only afterwards.
+//
+// It keeps what comes back as long as anything is lent, and lets the collector
+// have what would take it over its limit: a sync.Pool would hold as much again
+// until the next collection.
 type buffers struct {
 	limit int64
 	free  *semaphore.Weighted
-	pools [64]sync.Pool // by the power of two that is their size
+
+	mu         sync.Mutex
+	idle       [64][][]byte // by the power of two that is their size
+	lent, kept int64        // bytes
 }
 
 func newBuffers(limit int64) *buffers {
@@ -79,13 +86,43 @@ func (b *buffers) get(ctx context.Context, size int64) (buffer, error) {
 	if err := b.free.Acquire(ctx, weight); err != nil {
 		return buffer{}, err
 	}
-	memory, ok := b.pools[class].Get().(*[]byte)
-	if !ok {
-		fresh := make([]byte, 1<<class)
-		memory = &fresh
-	}
-	return buffer{data: (*memory)[:size], release: func() {
-		b.pools[class].Put(memory)
+	memory := b.take(class)
+	return buffer{data: memory[:size], release: func() {
+		b.putBack(class, memory)
 		b.free.Release(weight)
 	}}, nil
+}
+
+func (b *buffers) take(class int) []byte {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	size := int64(1) << class
+	b.lent += size
+	if n := len(b.idle[class]); n > 0 {
+		memory := b.idle[class][n-1]
+		b.idle[class] = b.idle[class][:n-1]
+		b.kept -= size
+		return memory
+	}
+	if b.lent+b.kept > b.limit {
+		b.drop()
+	}
+	return make([]byte, size)
+}
+
+func (b *buffers) putBack(class int, memory []byte) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.lent -= int64(len(memory))
+	if b.lent == 0 {
+		b.drop()
+		return
+	}
+	b.idle[class] = append(b.idle[class], memory)
+	b.kept += int64(len(memory))
+}
+
+func (b *buffers) drop() {
+	b.idle = [64][][]byte{}
+	b.kept = 0
 }

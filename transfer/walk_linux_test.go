@@ -29,6 +29,7 @@ func TestWalkNamesWhatItMayNotRead(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
+			require.NoError(t, os.Chmod(filepath.Dir(dir), 0o755)) // which is made for its owner alone
 			writeFile(t, dir, "a.mp4", nil)
 			writeFile(t, dir, "sub/secret.mp4", nil)
 			require.NoError(t, os.Chmod(filepath.Join(dir, test.forbidden), 0))
