@@ -112,7 +112,7 @@ func TestParse_bounds(t *testing.T) {
 	t.Parallel()
 	const good = "name: a\ninputs: {dir: /d}\npool: {id: p}\ntask: {output: x, command: 'true {{input}}'}\n"
 	command := func(text string) string { return strings.Replace(good, "true", text, 1) }
-	files := strings.Repeat("{container: models, blob: a-blob-with-a-long-name, path: "+strings.Repeat("x", 200)+"}, ", 190)
+	long := strings.Repeat("x", 13_000)
 	var unknown strings.Builder
 	for i := range 9000 {
 		fmt.Fprintf(&unknown, "key%d: 1\n", i)
@@ -126,7 +126,7 @@ func TestParse_bounds(t *testing.T) {
 		{"long JSON line", `{"name":[` + strings.Repeat(`"a",`, 200_000) + `"a"]}`, "more than 10000 values"},
 		{"many problems", unknown.String(), "more than 100 problems"},
 		{"long command", command(strings.Repeat("x", maxDocument)), "must have at most 32768 characters"},
-		{"long document", strings.Replace(good, "output: x", "output: x, resourceFiles: ["+files+"]", 1), "at most 49152 are possible"},
+		{"long document", strings.Replace(good, "output: x", "output: x, environment: {A: "+long+", B: "+long+", C: "+long+", D: "+long+"}", 1), "at most 49152 are possible"},
 		{"deep command", command(strings.Repeat("(", 32_000)), "bash cannot read this"},
 		{"deep substitution", command(strings.Repeat("$(", 16_000)), "bash cannot read this"},
 		{"many placeholders", command("true " + strings.Repeat(`"{{input}}" `, 2_500)), "inside double quotes"},
