@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/Azure/azure-sdk-for-go/sdk/batch/azbatch"
@@ -147,7 +148,7 @@ func (g *gathering) completed(ctx context.Context, input workload.Input, task az
 	case value(info.Result) != azbatch.TaskExecutionResultSuccess:
 		failure := value(info.FailureInfo)
 		result.Failure = &workload.Failure{Code: value(failure.Code), Message: failureMessage(failure)}
-		if result.Failure.Code == "TaskEnded" && info.ExitCode == nil {
+		if result.Failure.Code == "TaskEnded" && !ranOutOfTime(info, time.Duration(g.in.Task.Timeout)) {
 			result.State = workload.TaskUnfinished
 		}
 	case missing != "":
@@ -156,6 +157,14 @@ func (g *gathering) completed(ctx context.Context, input workload.Input, task az
 		result.State = workload.TaskSucceeded
 	}
 	return nil
+}
+
+// ranOutOfTime tells a task that reached its own maxWallClockTime from one that
+// was ended with its job or by a person: Batch has one code for all of them, and
+// the exit code is whatever the node's system makes of a killed process (Batch
+// REST reference, TaskExecutionInformation).
+func ranOutOfTime(info azbatch.TaskExecutionInfo, limit time.Duration) bool {
+	return limit > 0 && value(info.EndTime).Sub(value(info.StartTime)) >= limit
 }
 
 func failureMessage(failure azbatch.TaskFailureInfo) string {

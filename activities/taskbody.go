@@ -70,7 +70,7 @@ func outputFiles(outputs []workload.ExpandedOutput, taskID, containerURL string)
 			condition = azbatch.OutputFileUploadConditionTaskCompletion
 		}
 		if output.Pattern != "" {
-			files = append(files, outputFile(output.Pattern, containerURL, workload.BlobName(output.To), condition))
+			files = append(files, outputFile(output.Pattern, containerURL, destination(output), condition))
 			continue
 		}
 		pattern := output.File
@@ -81,6 +81,17 @@ func outputFiles(outputs []workload.ExpandedOutput, taskID, containerURL string)
 		files = append(files, outputFile(pattern, containerURL, workload.BlobName(output.File), condition))
 	}
 	return files, links
+}
+
+// destination is where the files of a pattern go: below To, under their paths in
+// the working directory. Batch takes it for the blob's whole name when the
+// pattern has no wildcard (Batch REST reference, OutputFileBlobContainerDestination.path).
+func destination(output workload.ExpandedOutput) string {
+	directory := workload.BlobName(output.To)
+	if strings.ContainsAny(output.Pattern, "*?[") {
+		return directory
+	}
+	return directory + "/" + output.Pattern
 }
 
 func outputFile(pattern, containerURL, path string, when azbatch.OutputFileUploadCondition) azbatch.OutputFile {

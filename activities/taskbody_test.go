@@ -107,6 +107,16 @@ func TestTaskBodyCarriesWhatTheWorkloadSays(t *testing.T) {
 	require.Equal(t, "d/a.mp3", *body.OutputFiles[1].Destination.Container.Path)
 }
 
+// TestPatternsGoBelowTheirDirectory whether or not there is a wildcard in them.
+func TestPatternsGoBelowTheirDirectory(t *testing.T) {
+	t.Parallel()
+	files, _ := outputFiles([]workload.ExpandedOutput{
+		{Pattern: "frames/*.png", To: "d/clip"}, {Pattern: "log.txt", To: "d/clip"},
+	}, "task-00000000", "OUT")
+	require.Equal(t, "d/clip", *files[1].Destination.Container.Path)
+	require.Equal(t, "d/clip/log.txt", *files[2].Destination.Container.Path)
+}
+
 // TestOneRequestHoldsAHundredTasks keeps ordinary tasks well below Batch's
 // limit for one request.
 func TestOneRequestHoldsAHundredTasks(t *testing.T) {
