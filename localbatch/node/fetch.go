@@ -31,7 +31,11 @@ func (m *Machine) fetch(ctx context.Context, d *directory, files []ResourceFile)
 	if err := d.root.Mkdir(fetchDir, 0o700); err != nil {
 		return directoryFailure(err)
 	}
-	defer d.removeAll(fetchDir)
+	defer func() {
+		if err := d.removeAll(fetchDir); err != nil {
+			m.logger.Warn("a temporary directory stays in a task's directory", "directory", d.path, "error", err)
+		}
+	}()
 
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(m.transfers)

@@ -122,6 +122,34 @@ func TestMaxWallClockHoldsForDownloadsToo(t *testing.T) {
 	require.Nil(t, r.ExitCode)
 }
 
+func TestRunEndsTransfersWhenCancelled(t *testing.T) {
+	t.Parallel()
+	server := newBlobServer(t)
+	server.container("in").put("file", "x")
+	server.container("out")
+	server.hold("/in/slow")
+	server.hold("/out/slow")
+	for _, c := range []struct {
+		request string
+		task    Task
+		exit    *int32
+	}{
+		{"GET /in/slow", Task{ResourceFiles: []ResourceFile{{HTTPURL: server.blobURL("in", "slow"), FilePath: "x"}}}, nil},
+		{"PUT /out/slow", Task{OutputFiles: []OutputFile{{FilePattern: "../stdout.txt", ContainerURL: server.url("out"), Path: "slow"}}}, new(int32)},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		c.task.Dir, c.task.CommandLine = filepath.Join(t.TempDir(), "task"), "true"
+		done := make(chan Result)
+		go func() { done <- server.machine().Run(ctx, c.task, nil) }()
+		eventually(t, func() bool { return server.count(c.request) > 0 }, "the transfer has begun")
+		cancel()
+		r := <-done
+		requireCode(t, TaskEnded, UserError, r)
+		require.Equal(t, c.exit, r.ExitCode)
+		requireNoSecret(t, r, c.task.Dir)
+	}
+}
+
 // startService starts the test binary as a service and kills it as soon as its
 // task is up.
 func startService(t *testing.T, line string) (dir string, pgid int, identity string) {

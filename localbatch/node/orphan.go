@@ -53,21 +53,23 @@ func EndOrphansBelow(dir string) error {
 	})
 }
 
-// endAll kills what list finds until it finds nothing.
+// endAll kills what list finds until it finds nothing. Nobody here can wait
+// for the processes themselves, whose parent is gone: it looks again instead.
 func endAll(list func() []int) error {
-	members := list()
-	for round := 0; len(members) > 0; round++ {
-		if round == 500 {
-			return fmt.Errorf("end orphans: processes %v do not end although they were killed; end them by hand", members)
-		}
+	deadline := time.After(10 * time.Second)
+	again := time.NewTicker(5 * time.Millisecond)
+	defer again.Stop()
+	for members := list(); len(members) > 0; members = list() {
 		for _, pid := range members {
 			if err := unix.Kill(pid, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
 				return fmt.Errorf("end orphans: kill process %d: %w", pid, err)
 			}
 		}
-		// Nobody here can wait for them: their parent is gone.
-		time.Sleep(10 * time.Millisecond)
-		members = list()
+		select {
+		case <-again.C:
+		case <-deadline:
+			return fmt.Errorf("end orphans: processes %v do not end although they were killed; end them by hand", members)
+		}
 	}
 	return nil
 }
