@@ -38,6 +38,7 @@ type approval struct {
 	answers map[string]bool // delete it?
 	lines   <-chan string   // of the terminal; nil: nobody is there
 	sent    chan cleanup
+	answer  *cleanup // that was not told yet
 }
 
 // cleanup is the run's answer to a decision.
@@ -155,24 +156,28 @@ func (a *approval) send(ctx context.Context, decision workflows.Approval) {
 	}()
 }
 
-// told prints the run's answer.
-func (a *approval) told(c cleanup) {
-	a.stage = over
-	if c.err != nil {
-		a.screen.printf("The run did not take the answer: %s", sentenceOf(c.err.Error(), 500))
+// tell prints the run's answer, once; after the steps that it sums up.
+func (a *approval) tell() {
+	if a.answer == nil {
 		return
 	}
-	a.screen.printf("%s", doneOf(c.result))
+	answer := *a.answer
+	a.stage, a.answer = over, nil
+	if answer.err != nil {
+		a.screen.printf("The run did not take the answer: %s", sentenceOf(answer.err.Error(), 500))
+		return
+	}
+	a.screen.printf("%s", doneOf(answer.result))
 }
 
 // wait gives the answer of a run that has ended meanwhile a moment to arrive.
 func (a *approval) wait(ctx context.Context) {
-	if a.stage != sending {
+	if a.stage != sending || a.answer != nil {
 		return
 	}
 	select {
-	case sent := <-a.sent:
-		a.told(sent)
+	case answer := <-a.sent:
+		a.answer = &answer
 	case <-time.After(callTimeout):
 	case <-ctx.Done():
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -51,14 +52,18 @@ func exitWith(code int) error {
 	return &exitError{code: code}
 }
 
-// exit says what went wrong, once, and answers the exit code.
-func (s *starter) exit(err error) int {
+// exit says what went wrong, once, and answers the exit code. After Ctrl-C
+// whatever failed did so because of it.
+func (s *starter) exit(ctx context.Context, err error) int {
 	if err == nil {
 		return exitSucceeded
 	}
 	exit := (*exitError)(nil)
 	if !errors.As(err, &exit) {
 		exit = &exitError{code: exitFailed, err: err}
+	}
+	if ctx.Err() != nil {
+		exit = &exitError{code: exitInterrupted, err: exit.err}
 	}
 	if exit.err != nil {
 		fmt.Fprintf(s.stderr, "starter: %s\n", azure.Scrub(err.Error()))

@@ -39,7 +39,7 @@ func (s *starter) follow(ctx context.Context, t *server, run started, p *plan, y
 	if s.json {
 		out, terminal = s.stderr, isTerminal(s.stderr)
 	}
-	screen := newScreen(out, terminal)
+	screen := newScreen(out, terminal && s.environ.Get("TERM") != "dumb")
 	f := &follower{
 		server: t, run: run, look: s.look, first: true,
 		screen: screen, milestones: newMilestones(screen, p), approval: newApproval(screen, t, run, yes),
@@ -100,8 +100,8 @@ func (f *follower) pause(ctx context.Context) bool {
 			return true
 		case line, ok := <-f.approval.lines:
 			f.approval.hear(ctx, line, ok)
-		case sent := <-f.approval.sent:
-			f.approval.told(sent)
+		case answer := <-f.approval.sent:
+			f.approval.answer = &answer
 			return true
 		}
 	}
@@ -179,6 +179,7 @@ func (f *follower) show(ctx context.Context, seen sighting) {
 		f.showPlaces(*seen.status.Report)
 	}
 	f.approval.follow(ctx, *seen.status)
+	f.approval.tell()
 	if line := f.milestones.progress; line != "" {
 		f.screen.progress(line, time.Since(seen.started))
 	}
@@ -188,6 +189,7 @@ func (f *follower) show(ctx context.Context, seen sighting) {
 func (f *follower) end(ctx context.Context, seen sighting, report workload.Report) {
 	f.approval.wait(ctx)
 	f.screen.withdraw()
+	f.approval.tell()
 	if !f.milestones.verdict {
 		printVerdict(f.screen, report)
 	}

@@ -53,6 +53,8 @@ func TestFollow(t *testing.T) {
 			"Deleting container [x-1-in]...\n",
 			"Outputs: container [x-1-out]; fetch them with: starter outputs "+id+" --to DIR\n",
 			"Web UI: http://", "/namespaces/default/workflows/"+id+"/",
+			"Deleting job [x-1]...\n",
+			"Deleting pool [x-1]...\n",
 			"Cleanup done: job deleted, pool deleted.\n",
 			"Run end: ",
 			"Elapsed time: 00:00:",

@@ -53,7 +53,7 @@ type starter struct {
 func (s *starter) run(ctx context.Context, args []string) int {
 	root := s.root()
 	root.SetArgs(args)
-	return s.exit(root.ExecuteContext(ctx))
+	return s.exit(ctx, root.ExecuteContext(ctx))
 }
 
 func (s *starter) root() *cobra.Command {

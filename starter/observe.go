@@ -86,10 +86,14 @@ func activityOf(pending *workflow.PendingActivityInfo) activity {
 }
 
 // failureOf is the innermost message: the ones around it say which call failed,
-// which people can see without them.
+// which people can see without them. One that is no fault, such as the stop of
+// a worker, is none to tell of.
 func failureOf(failure *failurepb.Failure) string {
 	for failure.GetCause() != nil {
 		failure = failure.GetCause()
+	}
+	if failure.GetApplicationFailureInfo().GetCategory() == enumspb.APPLICATION_ERROR_CATEGORY_BENIGN {
+		return ""
 	}
 	return azure.Scrub(failure.GetMessage())
 }

@@ -125,6 +125,7 @@ func (s *starter) fetch(ctx context.Context, from *container.Client, answer *fet
 	screen := newScreen(s.stderr, isTerminal(s.stderr))
 	defer screen.withdraw()
 	started := time.Now()
+	screen.at = started // what takes no time needs no progress
 	for part := 1; ; part++ {
 		before := *answer
 		err := downloader.Download(ctx, from, downloadsOf(some), func(p transfer.Progress) {

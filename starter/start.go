@@ -104,6 +104,9 @@ func (t *server) start(ctx context.Context, p *plan, id string) (started, error)
 	if already := (*serviceerror.WorkflowExecutionAlreadyStarted)(nil); errors.As(err, &already) {
 		return started{}, usagef("there is a run %s already. Follow it with: starter watch %s; or start another one under another --id", nameOf(id), shellWord(id))
 	}
+	if isUnreachable(err) {
+		return started{}, unreachablef("Temporal at %s did not answer the start of run %s: %w. It may have started; see: starter status %s", t.address, nameOf(id), err, shellWord(id))
+	}
 	if err != nil {
 		return started{}, t.explain(err, id, "start")
 	}

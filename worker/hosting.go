@@ -55,8 +55,9 @@ func options(onFatal func(error)) worker.Options {
 	return worker.Options{
 		WorkerStopTimeout: stopTimeout,
 		// Heartbeats are what people see of a run, and where it resumes: no more
-		// than a second of either may be lost.
-		MaxHeartbeatThrottleInterval: time.Second,
+		// than two seconds of either may be lost. Less would not do: the SDK gives
+		// one heartbeat as long to arrive, and stops the attempt when it does not.
+		MaxHeartbeatThrottleInterval: 2 * time.Second,
 		// An activity is a run's long step, with many files or requests at once
 		// inside it: this bounds the runs one worker serves, not their speed.
 		MaxConcurrentActivityExecutionSize:     100,

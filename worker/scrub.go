@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/worker"
 
 	"github.com/durabatch/durabatch/azure"
 )
@@ -56,7 +57,26 @@ func (s *scrubbedActivity) ExecuteActivity(ctx context.Context, in *interceptor.
 		}
 	}()
 	result, err = s.Next.ExecuteActivity(ctx, in)
-	return scrubValue(result), scrubError(err)
+	return scrubValue(result), scrubError(whyStopped(ctx, err))
+}
+
+// whyStopped tells a cancellation that somebody asked for from a context that
+// ended for another reason, after which the next attempt goes on. Neither is a
+// fault.
+func whyStopped(ctx context.Context, err error) error {
+	cause := context.Cause(ctx)
+	switch {
+	case !errors.Is(err, context.Canceled), cause == nil, temporal.IsCanceledError(cause),
+		errors.Is(cause, activity.ErrActivityPaused), errors.Is(cause, activity.ErrActivityReset):
+		return err
+	case errors.Is(cause, worker.ErrWorkerShutdown):
+		return stopped("WorkerStopping", "the worker is stopping; another one goes on")
+	}
+	return stopped("HeartbeatLost", "Temporal did not take a heartbeat for a moment; the step goes on where it stood")
+}
+
+func stopped(kind, message string) error {
+	return temporal.NewApplicationErrorWithOptions(message, kind, temporal.ApplicationErrorOptions{Category: temporal.ApplicationErrorCategoryBenign})
 }
 
 type scrubbedHeartbeats struct {

@@ -146,6 +146,38 @@ func TestWhatTemporalDecidesByIsKept(t *testing.T) {
 	require.Equal(t, temporal.ApplicationErrorCategoryBenign, kept.Category())
 }
 
+func TestAStopIsNoFault(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		cause error
+		kind  string // of the application error; empty: the error stays
+	}{
+		{nil, ""},
+		{temporal.NewCanceledError(), ""},
+		{activity.ErrActivityPaused, ""},
+		{worker.ErrWorkerShutdown, "WorkerStopping"},
+		{context.DeadlineExceeded, "HeartbeatLost"},
+	} {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		if c.cause != nil {
+			cancel(c.cause)
+		}
+		err := whyStopped(ctx, context.Canceled)
+		cancel(nil)
+		app := (*temporal.ApplicationError)(nil)
+		if c.kind == "" {
+			require.Equal(t, context.Canceled, err)
+			continue
+		}
+		require.ErrorAs(t, err, &app)
+		require.Equal(t, c.kind, app.Type())
+		require.Equal(t, temporal.ApplicationErrorCategoryBenign, app.Category())
+		require.ErrorIs(t, whyStopped(ctx, errStumble), errStumble)
+	}
+}
+
+var errStumble = errors.New("stumbled")
+
 func TestLogsAreScrubbed(t *testing.T) {
 	t.Parallel()
 	for _, format := range []string{"text", "json"} {
