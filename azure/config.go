@@ -24,11 +24,11 @@ const (
 type Config struct {
 	BatchEndpoint    string // https://<account>.<region>.batch.azure.com, without a path
 	BatchAccountName string
-	BatchAccountKey  string // empty: Entra ID
+	BatchAccountKey  string `json:"-"` // empty: Entra ID
 
 	// One of the two is set: a connection string with an account key, or the
 	// blob endpoint, https://<account>.blob.core.windows.net, for Entra ID.
-	StorageConnectionString string
+	StorageConnectionString string `json:"-"`
 	StorageBlobEndpoint     string
 }
 

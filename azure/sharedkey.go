@@ -39,6 +39,7 @@ func newSharedKeyPolicy(account, key string, now func() time.Time) (*sharedKeyPo
 // than 15 minutes, and retries may wait.
 func (p *sharedKeyPolicy) Do(req *policy.Request) (*http.Response, error) {
 	raw := req.Raw()
+	delete(raw.Header, "ocp-date") // where azbatch puts the option OCPDate, past Header's own spelling
 	raw.Header.Set("ocp-date", p.now().UTC().Format(http.TimeFormat))
 	mac := hmac.New(sha256.New, p.key)
 	mac.Write([]byte(p.stringToSign(raw)))
