@@ -1,6 +1,7 @@
 package localbatch
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -22,15 +23,25 @@ type handler func(*http.Request) (reply, error)
 // adapt makes an http.Handler of a route: all that operations have in common.
 func (s *Service) adapt(rt route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		x := exchange{w: w, r: r, id: uuid.NewString(), base: s.baseURL(r)}
+		id := uuid.NewString()
+		x := exchange{w: w, r: r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id)), id: id, base: s.baseURL(r)}
 		answer, err := s.answer(x, rt)
 		if err != nil {
 			answer = s.failure(x, err)
 		}
+		s.log.Debug("answered", "request-id", id, "method", r.Method, "path", r.URL.Path, "status", answer.status)
 		if err := answer.write(x); err != nil {
-			s.log.Debug("an answer could not be sent", "operation", rt.pattern, "error", err)
+			s.log.Debug("an answer could not be sent", "request-id", id, "error", err)
 		}
 	})
+}
+
+type requestIDKey struct{}
+
+// requestID is what the answer to r is known by.
+func requestID(r *http.Request) string {
+	id, _ := r.Context().Value(requestIDKey{}).(string)
+	return id
 }
 
 func (s *Service) answer(x exchange, rt route) (answer reply, err error) {

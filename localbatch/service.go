@@ -68,7 +68,7 @@ type Service struct {
 	boots     boots
 	deadlines deadlines
 	elevated  chan struct{} // holds one token while an elevated start task runs
-	retention chan struct{} // wakes the goroutine that removes task directories
+	retention retention
 
 	mu      sync.Mutex
 	closed  bool
@@ -83,7 +83,7 @@ func New(opts Options) (*Service, error) {
 		opts:      opts,
 		log:       opts.Logger,
 		elevated:  make(chan struct{}, 1),
-		retention: make(chan struct{}, 1),
+		retention: retention{wake: make(chan struct{}, 1)},
 		hosts:     map[string]bool{},
 		servers:   map[*http.Server]struct{}{},
 	}

@@ -154,6 +154,6 @@ func (s *Service) addResult(r *http.Request, jobID, taskID string, t *task, err 
 	if !errors.As(err, &refused) {
 		return taskAddResult{}, err
 	}
-	document := refused.document(r.Header.Get("client-request-id"))
+	document := refused.document(requestID(r))
 	return taskAddResult{Status: "clienterror", TaskID: taskID, Error: &document}, nil
 }

@@ -169,7 +169,7 @@ func (c *change) complete(t *task, spec *taskSpec, result node.Result) error {
 		t.FilesUntil = store.Never
 		if retention, ok := spec.Constraints.RetentionTime.std(); ok {
 			t.FilesUntil = c.now.Add(retention)
-			c.then(c.s.wakeRetention)
+			c.then(func() { c.s.retention.add(t.FilesUntil) })
 		}
 	}
 	if err := c.UpdateTask(t.Task); err != nil {

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -40,40 +41,66 @@ func (s *Service) emptyTrash() error {
 	return err
 }
 
-func (s *Service) wakeRetention() {
+// retention knows when the next task directory is to be removed.
+type retention struct {
+	mu   sync.Mutex
+	due  store.Time
+	wake chan struct{} // has room for one
+}
+
+// add wakes removeOldFiles, if a directory is due before the others.
+func (r *retention) add(due store.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if due >= r.due {
+		return
+	}
+	r.due = due
 	select {
-	case s.retention <- struct{}{}:
+	case r.wake <- struct{}{}:
 	default: // it is about to look anyway
 	}
+}
+
+// look begins a look at all directories: one that is added meanwhile wakes again.
+func (r *retention) look() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.due = store.Never
+}
+
+// looked ends it with what is due first of those that it has seen.
+func (r *retention) looked(due store.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.due = min(r.due, due)
 }
 
 // removeOldFiles removes the directories of completed tasks when their
 // retention time is over.
 func (s *Service) removeOldFiles() {
-	for {
+	for s.ctx.Err() == nil {
+		s.retention.look()
 		next, err := s.removeFilesDue()
 		if err != nil && s.ctx.Err() == nil {
 			s.log.Error("old task directories could not be removed", "error", err)
 		}
-		wait := time.Hour // a clock that was set back must not stop this for good
-		if next != 0 {
-			wait = max(0, min(wait, time.Until(next.Std())))
-		}
-		timer := time.NewTimer(wait)
+		s.retention.looked(next)
+		// A clock that was set back must not stop this for good.
+		timer := time.NewTimer(max(0, min(time.Hour, time.Until(next.Std()))))
 		select {
 		case <-timer.C:
-		case <-s.retention:
+		case <-s.retention.wake:
 		case <-s.ctx.Done():
-			timer.Stop()
-			return
 		}
 		timer.Stop()
 	}
 }
 
-// removeFilesDue says when the next directory is due; 0: none is.
+// removeFilesDue removes what is due and says when the next directory is.
 func (s *Service) removeFilesDue() (next store.Time, err error) {
 	const step = 100
+	next = store.Never
 	err = s.change(func(c *change) error {
 		tasks, err := c.TasksWithFiles(step)
 		if err != nil {
