@@ -75,7 +75,8 @@ func launchFailure(message string) error {
 }
 
 // environment is all that a task's process sees. Entries of t come last, and
-// the last of a name counts.
+// the last of a name counts; but the task's directory is what it is, because
+// orphans are known by it.
 func (m *Machine) environment(t Task, dir string) environment {
 	env := environment{}
 	env.set("PATH", m.path)
@@ -84,12 +85,12 @@ func (m *Machine) environment(t Task, dir string) environment {
 	if u, err := user.Current(); err == nil {
 		env.set("USER", u.Username)
 	}
-	env.set(taskDirVariable, t.Dir)
 	env.set("AZ_BATCH_TASK_WORKING_DIR", dir)
 	for _, entry := range t.Environment {
 		name, value, _ := strings.Cut(entry, "=")
 		env.set(name, value)
 	}
+	env.set(taskDirVariable, t.Dir)
 	return env
 }
 

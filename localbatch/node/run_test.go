@@ -106,7 +106,7 @@ func TestRunGivesCleanEnvironment(t *testing.T) {
 	r := NewMachine(Options{}).Run(t.Context(), Task{
 		Dir:         dir,
 		CommandLine: "env",
-		Environment: []string{"AZ_BATCH_JOB_ID=job", "A=1", "A=2 = two", "EMPTY="},
+		Environment: []string{"AZ_BATCH_JOB_ID=job", "A=1", "A=2 = two", "EMPTY=", "AZ_BATCH_TASK_DIR=/elsewhere"},
 	}, nil)
 	requireSuccess(t, r)
 	got := map[string]string{}

@@ -20,10 +20,10 @@ type Task struct {
 	// reference, "commandLine").
 	CommandLine string
 	// Environment holds NAME=value entries: the AZ_BATCH_ variables and the
-	// user's. The process gets these and PATH, HOME, LANG, USER,
-	// AZ_BATCH_TASK_DIR and AZ_BATCH_TASK_WORKING_DIR where they are missing
-	// here; of the service's own environment it gets nothing. Of two entries
-	// with one name the last counts.
+	// user's. Of two with one name the last counts. The process gets these; PATH,
+	// HOME (the working directory), LANG, USER and AZ_BATCH_TASK_WORKING_DIR where
+	// they are missing; AZ_BATCH_TASK_DIR, which is always Dir; and nothing of the
+	// service's own environment.
 	Environment   []string
 	ResourceFiles []ResourceFile
 	OutputFiles   []OutputFile
