@@ -11,17 +11,18 @@ var secrets = []struct {
 	shape *regexp.Regexp
 	with  string
 }{
-	// The signature of a shared access signature, in a URL or escaped inside one.
-	{regexp.MustCompile(`(?i)(\bsig(?:=|%3d|%253d))[A-Za-z0-9%+/=._~-]+`), "${1}" + redacted},
+	// The signature of a shared access signature, in a URL, escaped inside one, or
+	// in JSON, where & is \u0026; but not the end of a word such as design.
+	{regexp.MustCompile(`(?i)((?:^|[^a-z]|\\[a-z])sig(?:=|%3d|%253d))[A-Za-z0-9%+/=._~-]+`), "${1}" + redacted},
 	// Connection strings, environments and JSON that name an account key or a
 	// client's secret.
 	{regexp.MustCompile(`(?i)((?:account_?key|client_?secret|access_?token|refresh_?token|client_?assertion|password)\\*["']?\s*[=:]\s*\\*["']?)[A-Za-z0-9%+/=._~-]+`), "${1}" + redacted},
-	{regexp.MustCompile(`(?i)(\bbearer\s+)[A-Za-z0-9+/=._~-]+`), "${1}" + redacted},
-	{regexp.MustCompile(`(?i)(\bsharedkey(?:lite)?\s+[a-z0-9-]+:)[A-Za-z0-9+/=]+`), "${1}" + redacted},
+	{regexp.MustCompile(`(?i)(bearer\s+)[A-Za-z0-9+/=._~-]+`), "${1}" + redacted},
+	{regexp.MustCompile(`(?i)(sharedkey(?:lite)?\s+[a-z0-9-]+:)[A-Za-z0-9+/=]+`), "${1}" + redacted},
 	// What a service quotes of a signature that it did not expect.
 	{regexp.MustCompile(`(?i)(MAC signature found in the HTTP request '?)[A-Za-z0-9+/=]+`), "${1}" + redacted},
 	// A token of Entra ID wherever it stands: header and claims are JSON.
-	{regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*`), redacted},
+	{regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*`), redacted},
 }
 
 // Scrub takes signatures, account keys and tokens out of s and leaves the rest
