@@ -22,7 +22,8 @@ func DocumentOf(w *Workload) Document {
 }
 
 // Parse checks the document as Parse checks a file, and that its directories
-// are absolute: there is no file that they could be relative to. Its errors are
+// can be found: that they are absolute, as there is no file that they could be
+// relative to, and that the machine they are on is named. Its errors are
 // Problems.
 func (d Document) Parse() (*Workload, error) {
 	w, err := Parse("", d.text)
@@ -31,6 +32,12 @@ func (d Document) Parse() (*Workload, error) {
 	}
 	if err := w.RequireAbsolute(); err != nil {
 		return nil, err
+	}
+	if w.Inputs.Host == "" && (w.Inputs.Dir != "" || w.Outputs.Dir != "") {
+		return nil, Problems{{
+			Field:   "inputs.host",
+			Message: "is required with inputs.dir and outputs.dir: the host name of the machine they are on, whose worker moves the files",
+		}}
 	}
 	return w, nil
 }

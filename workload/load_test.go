@@ -84,7 +84,7 @@ func TestLoad_otherHost(t *testing.T) {
 
 func TestDocument(t *testing.T) {
 	t.Parallel()
-	w, err := Parse("w.yaml", []byte(strings.NewReplacer("dir: in", "dir: /in", "../out", "/out").Replace(small)))
+	w, err := Parse("w.yaml", []byte(strings.NewReplacer("dir: in", "dir: /in, host: here", "../out", "/out").Replace(small)))
 	require.NoError(t, err)
 
 	text, err := json.Marshal(DocumentOf(w))
@@ -107,6 +107,10 @@ func TestDocument_refuses(t *testing.T) {
 			"task.retries: unknown key; did you mean maxRetries?"},
 		{`{"name":"a","inputs":{"dir":"in"},"pool":{"id":"p"},"task":{"command":"true {{input}}","output":"x"},"outputs":{"dir":"out"}}`,
 			"inputs.dir: \"in\" is relative, but to nothing: write the absolute path\noutputs.dir: "},
+		{`{"name":"a","inputs":{"dir":"/in"},"pool":{"id":"p"},"task":{"command":"true {{input}}","output":"x"}}`,
+			"inputs.host: is required"},
+		{`{"name":"a","inputs":{"container":"videos"},"pool":{"id":"p"},"task":{"command":"true {{input}}","output":"x"},"outputs":{"dir":"/out"}}`,
+			"inputs.host: is required"},
 	} {
 		var d Document
 		require.NoError(t, json.Unmarshal([]byte(tt.text), &d))
