@@ -193,5 +193,5 @@ func TestNoWorkerForTheFiles(t *testing.T) {
 	require.False(t, s.jobExists(t, r.Job))
 	require.False(t, s.containerExists(t, r.InputContainer))
 	require.False(t, s.containerExists(t, r.OutputContainer))
-	s.checkHistory(t, id, "", numbered(0))
+	s.checkHistory(t, id, "no-worker", numbered(0))
 }

@@ -52,7 +52,7 @@ func TestTemporalCLI(t *testing.T) {
 	require.NoError(t, json.Unmarshal(s.temporalCLI(t, "workflow", "result", "--workflow-id", id, "--output", "json"), &ended))
 	require.Equal(t, workload.Succeeded, ended.Result.Outcome)
 	s.requireCleanedUp(t, ended.Result.Resources)
-	s.checkHistory(t, id, "", numbered(0))
+	s.checkHistory(t, id, "signal", numbered(0))
 }
 
 // TestUpdateByTemporalCLI: the update answers what was done, once it is.

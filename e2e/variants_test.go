@@ -40,7 +40,7 @@ func TestContainerInputs(t *testing.T) {
 	}
 	require.False(t, s.poolExists(t, report.Resources.Pool))
 	require.False(t, s.jobExists(t, report.Resources.Job))
-	s.checkHistory(t, id, "", "a.txt", "b #1.txt")
+	s.checkHistory(t, id, "container-inputs", "a.txt", "b #1.txt")
 }
 
 // TestOwnPool: a pool that the user names is used and never emptied or deleted.
@@ -63,6 +63,7 @@ func TestOwnPool(t *testing.T) {
 	now, target := s.nodes(t, id+"-mine")
 	require.Equal(t, []int32{1, 1}, []int32{now, target})
 	require.Empty(t, report.Left, "what was there before is not left by the run")
+	s.checkHistory(t, id, "own-pool", numbered(0))
 	_, err := s.batch.DeletePool(t.Context(), id+"-mine", nil)
 	require.NoError(t, err)
 }
