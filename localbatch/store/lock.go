@@ -5,9 +5,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
+
+// lockPatience is how long the lock of a service that has been killed may
+// outlive it: a process that it was just starting shares the lock until it has
+// become the program that it was started for.
+const lockPatience = 3 * time.Second
 
 // lockDirectory takes the lock that keeps two services from one data
 // directory. The system gives it back when the process ends, however it ends.
@@ -17,9 +23,14 @@ func lockDirectory(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock the Batch service's data directory: %w", err)
 	}
-	err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if err == nil {
-		return file, nil
+	for deadline := time.Now().Add(lockPatience); ; time.Sleep(10 * time.Millisecond) {
+		err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return file, nil
+		}
+		if !errors.Is(err, unix.EWOULDBLOCK) || time.Now().After(deadline) {
+			break
+		}
 	}
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		err = errors.New("another Batch service is using it; stop that one, or choose another data directory")
