@@ -36,7 +36,7 @@ type Config struct {
 // variable that is missing or invalid, one a line, with what to set; it never
 // holds the value of a key or connection string.
 func ConfigFromEnv(getenv func(string) string) (Config, error) {
-	batch, batchErr := BatchConfigFromEnv(getenv)
+	batch, batchErr := batchConfigFromEnv(getenv)
 	storage, storageErr := StorageConfigFromEnv(getenv)
 	if err := errors.Join(batchErr, storageErr); err != nil {
 		return Config{}, err
@@ -46,8 +46,7 @@ func ConfigFromEnv(getenv func(string) string) (Config, error) {
 	return batch, nil
 }
 
-// BatchConfigFromEnv is ConfigFromEnv for the Batch account alone.
-func BatchConfigFromEnv(getenv func(string) string) (Config, error) {
+func batchConfigFromEnv(getenv func(string) string) (Config, error) {
 	c := Config{
 		BatchEndpoint:    strings.TrimRight(strings.TrimSpace(getenv(EnvBatchEndpoint)), "/"),
 		BatchAccountName: strings.TrimSpace(getenv(EnvBatchAccountName)),

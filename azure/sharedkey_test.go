@@ -134,7 +134,6 @@ func (v *verifier) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
-	w.Header().Set("User-Agent-Was", r.UserAgent())
 	switch {
 	case r.Method == http.MethodPost && strings.HasSuffix(path, "/jobs"):
 		w.WriteHeader(http.StatusCreated)

@@ -78,12 +78,6 @@ func (s *Storage) Container(name string) *container.Client {
 	return s.client.NewContainerClient(name)
 }
 
-// Service is the client of the account itself, for lists of containers.
-func (s *Storage) Service() *service.Client { return s.client }
-
-// Endpoint is the account's blob endpoint, without a trailing slash.
-func (s *Storage) Endpoint() string { return s.endpoint }
-
 // blobURL escapes each segment of the name and keeps its slashes, as people
 // and Batch nodes know such URLs.
 func (s *Storage) blobURL(containerName, blob string) string {

@@ -27,7 +27,8 @@ type Blob struct {
 //
 // Markers of directories, which some tools leave as empty blobs, are left out.
 // A matching blob whose name cannot be a path below a directory (two slashes in
-// a row, a leading slash, a segment . or ..) is an error that names it.
+// a row, a leading slash, a segment . or ..) is an error that names it, with the
+// cause ErrName.
 func WalkContainer(ctx context.Context, c *container.Client, prefix string, match []string, yield func(Blob) error) error {
 	if err := validPatterns(match); err != nil {
 		return err
@@ -48,7 +49,7 @@ func WalkContainer(ctx context.Context, c *container.Client, prefix string, matc
 				continue
 			}
 			if !fs.ValidPath(b.Name) || b.Name == "." {
-				return fmt.Errorf("the blob %q cannot be a file: what follows %q is not a relative path; rename it, or leave it out of what matches", b.Blob, directory)
+				return fmt.Errorf("blob %q: %w: %q is not a path below a directory; rename it, or leave it out of what matches", b.Blob, ErrName, b.Name)
 			}
 			if err := yield(b); err != nil {
 				return err

@@ -25,6 +25,10 @@ type File struct {
 	ModTime time.Time
 }
 
+// ErrName is the cause when a file or blob that matches has a name that cannot
+// be used. Only renaming it, or a pattern that leaves it out, helps.
+var ErrName = errors.New("this name cannot be used")
+
 // Walk calls yield for each regular file below root that matches any of the
 // patterns, ordered by name, byte by byte, which is the order Blob lists in. A
 // pattern without a slash is held against the file's base name, one with a
@@ -32,8 +36,8 @@ type File struct {
 //
 // A symbolic link to a regular file counts as that file; one to a directory is
 // not followed. What cannot be read, a link to nothing, or a name that is not
-// UTF-8 is an error that names the file, unless the patterns leave it out. What
-// yield returns ends the walk and is returned.
+// UTF-8 (ErrName) is an error that names the file, unless the patterns leave it
+// out. What yield returns ends the walk and is returned.
 func Walk(ctx context.Context, root string, match []string, yield func(File) error) error {
 	if err := validPatterns(match); err != nil {
 		return err
@@ -119,7 +123,7 @@ func (w walker) visit(name string, entry fs.DirEntry) error {
 }
 
 func notUTF8(name string) error {
-	return fmt.Errorf("the name %q is not UTF-8, which Blob and Batch need; rename it", name)
+	return fmt.Errorf("%q: %w: it is not UTF-8, which Blob and Batch need; rename it", name, ErrName)
 }
 
 // ValidPattern says what is wrong with a pattern of Walk, or nil.

@@ -191,6 +191,7 @@ func TestWalkContainerRefusesNamesThatCannotBeFiles(t *testing.T) {
 			return WalkContainer(t.Context(), c, "", match, func(Blob) error { return nil })
 		}
 		require.ErrorContains(t, walk(), blob)
+		require.ErrorIs(t, walk(), ErrName)
 		require.NoError(t, walk("*.mp4"), "what does not match is no matter")
 	}
 }
