@@ -38,7 +38,16 @@ func (m *milestones) show(seen sighting) {
 	for _, a := range seen.activities {
 		m.showReasons(a)
 	}
-	m.progress = progressOf(seen.activities)
+	m.progress = progressOf(seen.activities, m.moving())
+}
+
+// moving are the steps whose progress is worth a line. Where each line stays,
+// that of an upload that names its files would say nothing more.
+func (m *milestones) moving() []string {
+	if m.uploads > 0 && !m.screen.terminal {
+		return progressSteps[1:]
+	}
+	return progressSteps
 }
 
 // showStep announces a step when it begins; the containers, which the scan
@@ -150,11 +159,10 @@ func (m *milestones) showReasons(a activity) {
 
 // progressOf is the line that moves: what the latest of the activities says
 // of itself.
-func progressOf(activities []activity) string {
-	best := ""
-	rank := -1
+func progressOf(activities []activity, steps []string) string {
+	best, rank := "", -1
 	for _, a := range activities {
-		if at := slices.Index(progressSteps, a.Progress.Step); at > rank {
+		if at := slices.Index(steps, a.Progress.Step); at > rank {
 			rank, best = at, lineOf(a.Progress)
 		}
 	}

@@ -94,7 +94,8 @@ func TestProgressIsOfTheLatestStep(t *testing.T) {
 		{Progress: workload.Progress{Step: workflows.StepUpload, Files: 4, Total: 5, Bytes: 4200}},
 		{},
 	}
-	require.Equal(t, "3 of 5 completed, 2 running, 1 failed · nodes: 1 idle, 2 running", progressOf(activities))
-	require.Equal(t, "4 of 5 files uploaded, 4.2 KB", progressOf(activities[1:]))
-	require.Empty(t, progressOf(activities[2:]))
+	require.Equal(t, "3 of 5 completed, 2 running, 1 failed · nodes: 1 idle, 2 running", progressOf(activities, progressSteps))
+	require.Equal(t, "4 of 5 files uploaded, 4.2 KB", progressOf(activities[1:], progressSteps))
+	require.Empty(t, progressOf(activities[1:], progressSteps[1:]))
+	require.Empty(t, progressOf(activities[2:], progressSteps))
 }
