@@ -96,7 +96,7 @@ func (k *keeper) runOnce() error {
 	cmd := exec.Command(k.path, k.args...)
 	cmd.Env = k.env
 	cmd.Stdout, cmd.Stderr = logFile, logFile
-	cmd.SysProcAttr = ownGroup()
+	cmd.SysProcAttr = ownGroup(k.orphaned)
 	if err := k.spawn(cmd, logFile); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
@@ -17,7 +18,7 @@ import (
 func leave(t *testing.T, dir, name, began string) int {
 	t.Helper()
 	cmd := exec.Command("sleep", "1000")
-	cmd.SysProcAttr = ownGroup()
+	cmd.SysProcAttr = ownGroup(syscall.SIGKILL)
 	ended, err := begin(cmd)
 	require.NoError(t, err)
 	t.Cleanup(func() { _, _ = cmd.Process.Kill(), <-ended })

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -37,9 +38,10 @@ func (s *stack) temporal() part {
 			"--db-filename", filepath.Join(s.dir, "temporal.db"),
 			"--log-level", "warn",
 		},
-		env:     s.base,
-		answers: s.temporalAnswers,
-		grace:   10 * time.Second,
+		env:      s.base,
+		answers:  s.temporalAnswers,
+		grace:    10 * time.Second,
+		orphaned: syscall.SIGKILL, // what it has acknowledged is in its database
 	}
 }
 
@@ -59,9 +61,10 @@ func (s *stack) azurite() part {
 			"--disableTelemetry",
 			"--silent", // its access log would hold SAS signatures
 		},
-		env:     withVariables(s.base, variable{"AZURITE_ACCOUNTS", storageAccount + ":" + s.storageKey}),
-		answers: func(ctx context.Context) error { return httpAnswers(ctx, s.blobEndpoint(), "Azurite") },
-		grace:   10 * time.Second,
+		env:      withVariables(s.base, variable{"AZURITE_ACCOUNTS", storageAccount + ":" + s.storageKey}),
+		answers:  func(ctx context.Context) error { return httpAnswers(ctx, s.blobEndpoint(), "Azurite") },
+		grace:    10 * time.Second,
+		orphaned: syscall.SIGTERM, // it keeps some seconds of its index in memory
 	}
 }
 
@@ -74,19 +77,21 @@ func (s *stack) batch() part {
 			"--listen", loopback(s.ports.Batch),
 			"--data", filepath.Join(s.dir, batchPart),
 		},
-		env:     s.base, // it finds the account's key in its data directory
-		answers: func(ctx context.Context) error { return httpAnswers(ctx, s.batchEndpoint()+"/pools", "") },
-		grace:   10 * time.Second,
+		env:      s.base, // it finds the account's key in its data directory
+		answers:  func(ctx context.Context) error { return httpAnswers(ctx, s.batchEndpoint()+"/pools", "") },
+		grace:    10 * time.Second,
+		orphaned: syscall.SIGTERM, // its tasks are processes, and end with it
 	}
 }
 
 func (s *stack) worker() part {
 	return part{
-		name:    workerPart,
-		path:    s.programs.worker,
-		env:     withVariables(s.base, s.variables()...),
-		answers: s.workerPolls,
-		grace:   15 * time.Second, // activities that are cut short resume, but whole ones are cheaper
+		name:     workerPart,
+		path:     s.programs.worker,
+		env:      withVariables(s.base, s.variables()...),
+		answers:  s.workerPolls,
+		grace:    15 * time.Second, // activities that are cut short resume, but whole ones are cheaper
+		orphaned: syscall.SIGKILL,  // all of its state is in Temporal and in Azure
 	}
 }
 

@@ -10,9 +10,9 @@ import (
 )
 
 // ownGroup makes a process the leader of its own process group, and has the
-// kernel ask it to end should this program be killed.
-func ownGroup() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+// kernel send it a signal should this program be killed.
+func ownGroup(orphaned syscall.Signal) *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: orphaned}
 }
 
 // endWithParent has the kernel ask a process that shares our group and terminal

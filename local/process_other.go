@@ -12,7 +12,7 @@ import (
 
 // ownGroup makes a process the leader of its own process group. Should this
 // program be killed, the next one on the same directory ends the process.
-func ownGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+func ownGroup(syscall.Signal) *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
 // endWithParent is nothing here: the terminal ends what shares it.
 func endWithParent() *syscall.SysProcAttr { return nil }

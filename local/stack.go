@@ -92,12 +92,15 @@ func setLogAside(path string) error {
 	return nil
 }
 
-// start starts every part and returns when the worker polls.
+// start starts every part and returns when the worker polls. The Batch service
+// waits for Azurite: tasks that it takes up again fetch their files at once.
 func (s *stack) start(ctx context.Context) error {
-	if err := s.supervisor.start(ctx, s.temporal(), s.azurite(), s.batch()); err != nil {
-		return err
+	for _, together := range [][]part{{s.temporal(), s.azurite()}, {s.batch()}, {s.worker()}} {
+		if err := s.supervisor.start(ctx, together...); err != nil {
+			return err
+		}
 	}
-	return s.supervisor.start(ctx, s.worker())
+	return nil
 }
 
 // close stops every part, at once when somebody asks for the second time, and

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -23,6 +24,9 @@ type part struct {
 	// grace is how long the part may take to stop when asked to, before it is
 	// killed with all of its process group.
 	grace time.Duration
+	// orphaned is what Linux sends the part should this program be killed:
+	// SIGKILL to what loses nothing by it, SIGTERM to what has to tidy up.
+	orphaned syscall.Signal
 }
 
 // supervisor starts parts, starts them again when they die, and stops them in

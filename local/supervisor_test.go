@@ -42,7 +42,8 @@ func script(dir, name, text string) part {
 			_, err := os.Stat(filepath.Join(dir, "up-"+name))
 			return err
 		},
-		grace: deadline,
+		grace:    deadline,
+		orphaned: syscall.SIGTERM,
 	}
 }
 
