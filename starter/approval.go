@@ -7,9 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-	"go.temporal.io/sdk/client"
-
 	"github.com/durabatch/durabatch/workflows"
 )
 
@@ -75,11 +72,19 @@ func (a *approval) follow(ctx context.Context, status workflows.Status) {
 	switch {
 	case waits && a.stage == notYet:
 		a.begin(ctx, status)
-	case !waits && a.stage == asking:
-		a.screen.withdraw()
-		a.screen.printf("The question has been answered elsewhere, or its time is over.")
-		a.stage = over
+	case !waits:
+		a.withdraw()
 	}
+}
+
+// withdraw takes an open question away that has no use any more.
+func (a *approval) withdraw() {
+	if a.stage != asking {
+		return
+	}
+	a.stage = over
+	a.screen.withdraw()
+	a.screen.printf("The question has been answered elsewhere, or its time is over.")
 }
 
 func (a *approval) begin(ctx context.Context, status workflows.Status) {
@@ -192,39 +197,4 @@ func deletedOrKept(deleted bool) string {
 		return "deleted"
 	}
 	return "kept"
-}
-
-// approve sends a decision and waits until the cleanup is done. It may be sent
-// again under its own id without being taken twice, so it is, until Temporal
-// and a worker have answered.
-func (t *server) approve(ctx context.Context, run started, decision workflows.Approval) (workflows.CleanupResult, error) {
-	id := uuid.NewString()
-	for {
-		result, err := t.update(ctx, run, id, decision)
-		if err == nil || ctx.Err() != nil || !isUnreachable(err) {
-			return result, err
-		}
-		select {
-		case <-ctx.Done():
-			return result, ctx.Err()
-		case <-time.After(time.Second):
-		}
-	}
-}
-
-func (t *server) update(ctx context.Context, run started, id string, decision workflows.Approval) (workflows.CleanupResult, error) {
-	var result workflows.CleanupResult
-	handle, err := t.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
-		UpdateID:     id,
-		WorkflowID:   run.WorkflowID,
-		RunID:        run.RunID,
-		UpdateName:   workflows.ApprovalUpdate,
-		Args:         []any{decision},
-		WaitForStage: client.WorkflowUpdateStageCompleted,
-	})
-	if err != nil {
-		return result, err
-	}
-	// A refusal is the handle's error, not the call's.
-	return result, handle.Get(ctx, &result)
 }

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/spf13/cobra"
+	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/durabatch/durabatch/workflows"
@@ -80,4 +82,39 @@ func (s *starter) decide(ctx context.Context, id string, decision workflows.Appr
 		fmt.Fprintf(s.stdout, "Left: %s\n", sentenceOf(left, 500))
 	}
 	return nil
+}
+
+// approve sends a decision and waits until the cleanup is done. It may be sent
+// again under its own id without being taken twice, so it is, until Temporal
+// and a worker have answered.
+func (t *server) approve(ctx context.Context, run started, decision workflows.Approval) (workflows.CleanupResult, error) {
+	id := uuid.NewString()
+	for {
+		result, err := t.update(ctx, run, id, decision)
+		if err == nil || ctx.Err() != nil || !isUnreachable(err) {
+			return result, err
+		}
+		select {
+		case <-ctx.Done():
+			return result, ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+func (t *server) update(ctx context.Context, run started, id string, decision workflows.Approval) (workflows.CleanupResult, error) {
+	var result workflows.CleanupResult
+	handle, err := t.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+		UpdateID:     id,
+		WorkflowID:   run.WorkflowID,
+		RunID:        run.RunID,
+		UpdateName:   workflows.ApprovalUpdate,
+		Args:         []any{decision},
+		WaitForStage: client.WorkflowUpdateStageCompleted,
+	})
+	if err != nil {
+		return result, err
+	}
+	// A refusal is the handle's error, not the call's.
+	return result, handle.Get(ctx, &result)
 }

@@ -94,6 +94,7 @@ func TestFollow(t *testing.T) {
 		require.Equal(t, exitSucceeded, approve.ends(t), approve.stderr.String())
 		require.Equal(t, "Cleanup done: job deleted, pool kept.\n", approve.stdout.String())
 		require.Equal(t, exitSucceeded, run.ends(t), run.stderr.String())
+		require.Contains(t, run.stdout.String(), "The question has been answered elsewhere")
 
 		again := invoke(t, address, nil, "approve", id)
 		require.Equal(t, exitFailed, again.ends(t))
