@@ -92,7 +92,9 @@ func (s *stack) anythingCreated(t *testing.T, id string) bool {
 	require.NoError(t, err)
 	jobs, err := s.batch.NewListJobsPager(&azbatch.ListJobsOptions{Filter: startsWith}).NextPage(t.Context())
 	require.NoError(t, err)
-	containers, err := s.storage.Service().NewListContainersPager(&service.ListContainersOptions{Prefix: to.Ptr(id + "-")}).NextPage(t.Context())
+	account, err := service.NewClientFromConnectionString(s.env["AZURE_STORAGE_CONNECTION_STRING"], nil)
+	require.NoError(t, err)
+	containers, err := account.NewListContainersPager(&service.ListContainersOptions{Prefix: to.Ptr(id + "-")}).NextPage(t.Context())
 	require.NoError(t, err)
 	return len(pools.Value)+len(jobs.Value)+len(containers.ContainerItems) > 0
 }
