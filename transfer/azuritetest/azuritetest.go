@@ -29,7 +29,7 @@ const readyWithin = time.Minute
 
 // watch is a shell that kills its child when its own input ends, which it does
 // with the process that tests, however that ends: by a panic, say, or a timeout.
-const watch = `"$@" & child=$!; exec >&-; cat >/dev/null; kill -9 $child 2>/dev/null`
+const watch = `"$@" & child=$!; exec >&-; cat >/dev/null; kill -9 $child 2>/dev/null; wait $child 2>/dev/null`
 
 // Server is a running Azurite with one account, whose name and key are made
 // for it.
