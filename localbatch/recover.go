@@ -61,6 +61,12 @@ func (s *Service) endOrphans() error {
 			s.log.Warn("a process of the service before this one could not be ended", "process", pgid, "error", err)
 		}
 	}
+	// It may have died between starting a process and recording it. Having got
+	// the store's lock, this service knows that no such process is still on its
+	// way to becoming its program, when nothing would tell whose it is.
+	if err := node.EndOrphansBelow(s.nodesDir()); err != nil {
+		s.log.Warn("a process of the service before this one could not be ended", "error", err)
+	}
 	return nil
 }
 
