@@ -8,6 +8,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/batch/azbatch"
 	"go.temporal.io/sdk/activity"
 
+	"github.com/durabatch/durabatch/azure"
 	"github.com/durabatch/durabatch/workload"
 )
 
@@ -57,7 +58,7 @@ func (a *Activities) CreatePool(ctx context.Context, in CreatePoolInput) error {
 		return err
 	}
 	_, err = a.Batch.CreatePool(ctx, content, nil)
-	if !hasCode(err, "PoolExists", "PoolBeingCreated") {
+	if !hasCode(err, azure.CodePoolExists, "PoolBeingCreated") {
 		return failFirst(err, "create pool %s", in.ID)
 	}
 	return a.poolIsOurs(ctx, in.ID, in.Owner)
@@ -156,7 +157,10 @@ func (a *Activities) EmptyPool(ctx context.Context, in PoolInput) error {
 		NodeDeallocationOption: to.Ptr(azbatch.NodeDeallocationOptionTerminate),
 	}
 	_, err := a.Batch.ResizePool(ctx, in.Pool, none, nil)
-	if hasCode(err, "PoolBeingResized") {
+	if hasCode(err, azure.CodePoolBeingDeleted) {
+		return nil // somebody approved meanwhile, and the nodes go with the pool
+	}
+	if hasCode(err, azure.CodePoolBeingResized) {
 		// A resize that still goes on refuses another one: end it, and let the
 		// next attempt find the pool steady.
 		if _, err := a.Batch.StopPoolResize(ctx, in.Pool, nil); err != nil {
@@ -189,7 +193,7 @@ func (a *Activities) DeletePool(ctx context.Context, in PoolInput) error {
 		return unlessGone(err)
 	}
 	_, err := a.Batch.DeletePool(ctx, in.Pool, nil)
-	if err := fail(err, "delete pool %s", in.Pool); err != nil && !isGone(err) && !hasCode(err, "PoolBeingDeleted") {
+	if err := fail(err, "delete pool %s", in.Pool); err != nil && !isGone(err) && !hasCode(err, azure.CodePoolBeingDeleted) {
 		return err
 	}
 	return untilGone(ctx, func(ctx context.Context) error {

@@ -51,7 +51,7 @@ func details(s Status) string {
 	for _, step := range s.Steps {
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", step.Name, clock(step.Started), took(step))
 	}
-	fmt.Fprintf(&b, "\npool `%s` · job `%s` · inputs `%s` · outputs `%s`\n",
+	fmt.Fprintf(&b, "\n- pool `%s`\n- job `%s`\n- inputs `%s`\n- outputs `%s`\n",
 		s.Resources.Pool, s.Resources.Job, s.Resources.InputContainer, s.Resources.OutputContainer)
 	return b.String()
 }
