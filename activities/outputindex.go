@@ -56,11 +56,11 @@ func (a *Activities) indexOutputs(ctx context.Context, container string, progres
 }
 
 // blobsBelow lists what a pattern's files became.
-func (a *gathering) blobsBelow(ctx context.Context, directory string) ([]workload.OutputBlob, error) {
+func (g *gathering) blobsBelow(ctx context.Context, directory string) ([]workload.OutputBlob, error) {
 	var found []workload.OutputBlob
 	prefix := workload.BlobName(directory) + "/"
-	container := a.in.OutputContainer
-	err := transfer.WalkContainer(ctx, a.Storage.Container(container), prefix, nil, func(blob transfer.Blob) error {
+	container := g.in.OutputContainer
+	err := transfer.WalkContainer(ctx, g.Storage.Container(container), prefix, nil, func(blob transfer.Blob) error {
 		name := directory + "/" + strings.TrimPrefix(blob.Blob, prefix)
 		found = append(found, workload.OutputBlob{Name: name, Blob: blob.Blob, Size: blob.Size, MD5: blob.MD5})
 		return nil
