@@ -95,16 +95,19 @@ func (a reply) writeJSON(x exchange) error {
 
 // encode writes body, a JSON object, with odata.metadata before its members.
 func encode(w *bytes.Buffer, metadata string, body any) error {
-	text, err := json.Marshal(body)
-	if err != nil {
-		return err
-	}
 	quoted, err := json.Marshal(metadata)
 	if err != nil {
 		return err
 	}
 	w.WriteString(`{"odata.metadata":`)
 	w.Write(quoted)
+	if p, ok := body.(page); ok {
+		return p.encode(w)
+	}
+	text, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
 	if len(text) > len("{}") {
 		w.WriteByte(',')
 	}

@@ -57,7 +57,7 @@ func (s *Service) listTasks(r *http.Request) (reply, error) {
 		if err != nil {
 			return reply{}, err
 		}
-		p.Value = append(p.Value, document)
+		p.value = append(p.value, document)
 	}
 	last := ""
 	if more {
