@@ -18,7 +18,10 @@ loopback, prints "ready" and runs until Ctrl-C or SIGTERM, which leaves no
 process behind. Data stay in DIR, and the next up goes on with them.
 
 DIR/env holds the environment for other programs, as lines for a shell;
-DIR/<part>.pid and DIR/<part>.log belong to temporal, azurite, batch and worker.`,
+DIR/<part>.pid and DIR/<part>.log belong to temporal, azurite, batch and worker.
+
+The other programs are those beside this one. Azurite is in ../tools/azurite
+from there, or in the directory that DURABATCH_AZURITE names.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return up(cmd.Context(), data, c) },
 	}
