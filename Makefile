@@ -5,7 +5,7 @@ NPM  ?= npm
 ROOT := $(CURDIR)
 
 # Tests of the parts; ./e2e drives the built binaries and runs after them.
-PACKAGES = $$($(GO) list ./... | grep -v -E '/(e2e|bench)(/|$$)')
+PACKAGES = $$($(GO) list ./... | grep -v -E '/e2e(/|$$)')
 
 AZURITE      = tools/azurite/node_modules/.package-lock.json
 TEMPORAL_PKG = github.com/temporalio/cli/cmd/temporal
