@@ -135,11 +135,6 @@ func findJob(tx *store.Tx, id string) (*job, error) {
 	return readJob(row, ok, err)
 }
 
-func findJobByKey(tx *store.Tx, key int64) (*job, error) {
-	row, ok, err := tx.JobByKey(key)
-	return readJob(row, ok, err)
-}
-
 func readJob(row store.Job, ok bool, err error) (*job, error) {
 	if err != nil {
 		return nil, err

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/Azure/azure-sdk-for-go/sdk/batch/azbatch"
 	"github.com/stretchr/testify/require"
@@ -117,7 +117,7 @@ func TestPoolLifecycle(t *testing.T) {
 func (w *world) exists(pool string) bool {
 	w.t.Helper()
 	var response *http.Response
-	_, err := w.PoolExists(runtime.WithCaptureResponse(ctx, &response), pool, nil)
+	_, err := w.PoolExists(policy.WithCaptureResponse(ctx, &response), pool, nil)
 	require.NoError(w.t, err)
 	return response.StatusCode == http.StatusOK
 }

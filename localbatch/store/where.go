@@ -8,11 +8,11 @@ type Where interface {
 	sql(args []any) (string, []any)
 }
 
-// And holds when both sides do, Or when one of them does.
-type (
-	And struct{ Left, Right Where }
-	Or  struct{ Left, Right Where }
-)
+// And holds when both sides do.
+type And struct{ Left, Right Where }
+
+// Or holds when one of its sides does.
+type Or struct{ Left, Right Where }
 
 // Compare holds a column against a value. A task whose column is empty meets
 // no comparison.
