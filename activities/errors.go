@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 	"time"
 
-	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/durabatch/durabatch/azure"
@@ -20,6 +18,7 @@ const (
 	NotOurs         = "NotOurs"         // a resource bears our name and not our mark
 	TaskRefused     = "TaskRefused"     // Batch will not take a task as we describe it
 	InputChanged    = "InputChanged"    // a file is not what it was when it was listed
+	AccessDenied    = "AccessDenied"    // the credentials do not suffice for the first thing that was asked
 	LocalFile       = "LocalFile"       // the worker's own file system refused
 )
 
@@ -27,16 +26,6 @@ const (
 // in one line, under Azure's code, and whether another attempt can help.
 // Credentials that were refused may be mended while the run waits.
 func fail(err error, doing string, args ...any) error {
-	return explain(err, fmt.Sprintf(doing, args...), azure.Refused, azure.Gone, azure.Exists)
-}
-
-// failFirst is fail for the first things that a run asks of a service: where
-// the credentials are refused already, waiting would only hide it.
-func failFirst(err error, doing string, args ...any) error {
-	return explain(err, fmt.Sprintf(doing, args...), azure.Refused, azure.Gone, azure.Exists, azure.Denied)
-}
-
-func explain(err error, doing string, final ...azure.Kind) error {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return err
 	}
@@ -44,14 +33,26 @@ func explain(err error, doing string, final ...azure.Kind) error {
 		return err
 	}
 	if local := (*fs.PathError)(nil); errors.As(err, &local) {
-		return refuse(LocalFile, "%s: %v", doing, err)
+		return refuse(LocalFile, "%s: %v", fmt.Sprintf(doing, args...), err)
 	}
 	e := azure.Explain(err)
-	options := temporal.ApplicationErrorOptions{NonRetryable: slices.Contains(final, e.Kind)}
+	options := temporal.ApplicationErrorOptions{
+		NonRetryable: e.Kind == azure.Refused || e.Kind == azure.Gone || e.Kind == azure.Exists,
+	}
 	if e.Kind == azure.Wait {
 		options.NextRetryDelay = 10 * time.Second
 	}
-	return temporal.NewApplicationErrorWithOptions(doing+": "+e.String(), e.Code, options)
+	return temporal.NewApplicationErrorWithOptions(fmt.Sprintf(doing, args...)+": "+e.String(), e.Code, options)
+}
+
+// failFirst is fail for the first things that a run asks of a service: where
+// the credentials are refused already, waiting would only hide it. Nothing was
+// created then, which AccessDenied tells the workflow.
+func failFirst(err error, doing string, args ...any) error {
+	if e := azure.Explain(err); e.Kind == azure.Denied {
+		return refuse(AccessDenied, "%s: %s", fmt.Sprintf(doing, args...), e)
+	}
+	return fail(err, doing, args...)
 }
 
 // refuse ends the run: another attempt would fare no better.
@@ -59,7 +60,7 @@ func refuse(kind, message string, args ...any) error {
 	return temporal.NewNonRetryableApplicationError(fmt.Sprintf(message, args...), kind, nil)
 }
 
-// pause waits, heartbeating nothing; it ends early with the context's error.
+// pause waits; it ends early with the context's error.
 func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -68,12 +69,5 @@ func pause(ctx context.Context, d time.Duration) error {
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-activity.GetWorkerStopChannel(ctx):
-		return errStopping
 	}
 }
-
-// errStopping hands an activity over to the next worker when this one is told
-// to stop; the last heartbeat says where to go on.
-var errStopping = temporal.NewApplicationErrorWithOptions("the worker is stopping; another one goes on",
-	"WorkerStopping", temporal.ApplicationErrorOptions{Category: temporal.ApplicationErrorCategoryBenign})

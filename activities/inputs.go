@@ -2,8 +2,11 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"path"
 	"strings"
+
+	"go.temporal.io/sdk/activity"
 
 	"github.com/durabatch/durabatch/azure"
 	"github.com/durabatch/durabatch/transfer"
@@ -33,7 +36,7 @@ type ScanResult struct {
 func (a *Activities) Scan(ctx context.Context, in ScanInput) (ScanResult, error) {
 	found, err := a.judge(ctx, in)
 	if err != nil {
-		return ScanResult{}, err
+		return ScanResult{}, errors.Join(a.undo(ctx, in), err)
 	}
 	if in.Inputs.Dir != "" {
 		if err := a.createContainer(ctx, in.InputContainer, in.Owner); err != nil {
@@ -46,13 +49,28 @@ func (a *Activities) Scan(ctx context.Context, in ScanInput) (ScanResult, error)
 	return a.writeList(ctx, in, found)
 }
 
+// undo deletes what an earlier attempt created before the files changed to
+// something that is refused.
+func (a *Activities) undo(ctx context.Context, in ScanInput) error {
+	if activity.GetInfo(ctx).Attempt == 1 {
+		return nil
+	}
+	err := a.DeleteContainer(ctx, DeleteContainerInput{Owner: in.Owner, Container: in.OutputContainer})
+	if in.Inputs.Dir != "" && err == nil {
+		err = a.DeleteContainer(ctx, DeleteContainerInput{Owner: in.Owner, Container: in.InputContainer})
+	}
+	return err
+}
+
 // judge counts the inputs and refuses the workload whose files cannot be run.
 func (a *Activities) judge(ctx context.Context, in ScanInput) (ScanResult, error) {
 	var found ScanResult
 	names := workload.NewNameCheck(in.Task)
+	progress := beat{ctx: ctx, progress: workload.Progress{Step: "scan"}}
 	err := a.eachInput(ctx, in.Inputs, func(input workload.Input) error {
 		found.Files++
 		found.Bytes += input.Size
+		progress.update(func(p *workload.Progress) { p.Files, p.Bytes = found.Files, found.Bytes })
 		if err := names.Add(input.Index, input.Name); err != nil {
 			return refuse(InvalidWorkload, "%v", err)
 		}
@@ -75,7 +93,9 @@ func (a *Activities) writeList(ctx context.Context, in ScanInput, found ScanResu
 	size := partSize(found.Files)
 	var part []workload.Input
 	written := ScanResult{Bytes: found.Bytes}
+	progress := beat{ctx: ctx, progress: workload.Progress{Step: "scan", Total: found.Files}}
 	err := a.eachInput(ctx, in.Inputs, func(input workload.Input) error {
+		progress.update(func(p *workload.Progress) { p.Files = written.Files })
 		part = append(part, input)
 		written.Files++
 		if int64(len(part)) < size && written.Files < found.Files {
@@ -87,7 +107,7 @@ func (a *Activities) writeList(ctx context.Context, in ScanInput, found ScanResu
 		return fail(err, "write the list of inputs to container %s", in.OutputContainer)
 	})
 	if err == nil && written.Files != found.Files {
-		return ScanResult{}, refuse(InvalidWorkload, "%s changed while it was read: %d files, then %d; start the run when nothing writes there",
+		return ScanResult{}, refuse(InputChanged, "%s changed while it was read: %d files, then %d; start the run when nothing writes there",
 			origin(in.Inputs), found.Files, written.Files)
 	}
 	return written, err
@@ -120,6 +140,9 @@ func (a *Activities) eachBlob(ctx context.Context, in workload.Inputs, yield fun
 		index++
 		return yield(input)
 	})
+	if errors.Is(err, transfer.ErrName) {
+		return refuse(InvalidWorkload, "inputs.container: %v", err)
+	}
 	if azure.Is(err, azure.CodeContainerNotFound) {
 		return refuse(InvalidWorkload, "inputs.container: there is no container %s in the storage account", in.Container)
 	}

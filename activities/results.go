@@ -28,9 +28,12 @@ type GatherResult struct {
 	Results  string             `json:"results"`            // prefix of their parts in the output container
 }
 
-// maxFailures is how many failures a report tells at length; the results hold
-// them all.
-const maxFailures = 20
+// A report tells so many failures at length, and so many bytes of them, as it
+// passes through history; the results hold them all.
+const (
+	maxFailures  = 20
+	maxToldBytes = 16 << 10
+)
 
 // Gather writes what became of each input, in the order of the list, to the
 // output container.
@@ -63,6 +66,7 @@ type gathering struct {
 	in     GatherInput
 	blobs  outputIndex
 	result GatherResult
+	told   int // bytes of its failures
 }
 
 // part gathers the results of one part of the list.
@@ -216,10 +220,12 @@ func (g *gathering) count(ctx context.Context, result *workload.Result) {
 	default:
 		g.result.Counts.Unfinished++
 	}
-	if len(g.result.Failures) < maxFailures {
-		result.Failure.Stderr = g.stderr(ctx, *result)
-		g.result.Failures = append(g.result.Failures, *result.Failure)
+	if len(g.result.Failures) == maxFailures || g.told >= maxToldBytes {
+		return
 	}
+	result.Failure.Stderr = g.stderr(ctx, *result)
+	g.told += len(result.Name) + len(result.Failure.Message) + len(result.Failure.Stderr)
+	g.result.Failures = append(g.result.Failures, *result.Failure)
 }
 
 // stderr is the end of what a failed task said. It is evidence, so a failure

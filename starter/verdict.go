@@ -27,10 +27,10 @@ func endWithoutReport(seen sighting, err error) workload.Report {
 	switch seen.execution {
 	case enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED:
 		report.Verdict = "The run was terminated, so that it could not clean up after itself. " +
-			"Its job ends by itself; its pool, if it had one, costs until the janitor or you delete it."
+			"Its job ends by itself; its pool, if it had one, costs until you delete it."
 	case enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT:
 		report.Verdict = "Temporal's own timeout ended the run, so that it could not clean up after itself. " +
-			"Its job ends by itself; its pool, if it had one, costs until the janitor or you delete it. Start runs without such a timeout."
+			"Its job ends by itself; its pool, if it had one, costs until you delete it. Start runs without such a timeout."
 	case enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED:
 		report.Outcome = workload.Cancelled
 		report.Verdict = "The run was cancelled."

@@ -56,8 +56,25 @@ func (s *scrubbedActivity) ExecuteActivity(ctx context.Context, in *interceptor.
 			result, err = nil, scrubError(fmt.Errorf("the activity panicked, which is a defect of durabatch (the worker's log has the stack): %v", thrown))
 		}
 	}()
+	ctx, done := untilStopped(ctx)
+	defer done()
 	result, err = s.Next.ExecuteActivity(ctx, in)
 	return scrubValue(result), scrubError(whyStopped(ctx, err))
+}
+
+// untilStopped ends an activity as soon as the worker is told to stop: what it
+// did not get done, the next attempt does, from the last heartbeat on.
+func untilStopped(ctx context.Context) (context.Context, func()) {
+	stop := activity.GetWorkerStopChannel(ctx)
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case <-stop:
+			cancel(worker.ErrWorkerShutdown)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(nil) }
 }
 
 // whyStopped tells a cancellation that somebody asked for from a context that

@@ -12,7 +12,9 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -188,4 +190,26 @@ func TestLogsAreScrubbed(t *testing.T) {
 		require.NotContains(t, out.String(), signature, format)
 		require.Contains(t, out.String(), "REDACTED")
 	}
+}
+
+// TestAnActivityEndsWhenTheWorkerIsToldTo lets an activity wait for nothing but
+// its context.
+func TestAnActivityEndsWhenTheWorkerIsToldTo(t *testing.T) {
+	t.Parallel()
+	var suite testsuite.WorkflowTestSuite
+	env := suite.NewTestActivityEnvironment()
+	env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&scrubber{}}})
+	stop := make(chan struct{})
+	env.SetWorkerStopChannel(stop)
+	wait := func(ctx context.Context) error {
+		close(stop)
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	env.RegisterActivityWithOptions(wait, activity.RegisterOptions{Name: "wait"})
+	_, err := env.ExecuteActivity("wait")
+	app := (*temporal.ApplicationError)(nil)
+	require.ErrorAs(t, err, &app)
+	require.Equal(t, "WorkerStopping", app.Type())
+	require.False(t, app.NonRetryable(), "another worker goes on")
 }

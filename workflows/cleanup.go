@@ -97,7 +97,8 @@ func (r *run) decide(ctx workflow.Context) {
 // keepsPoolForNow says whether the pool outlives the work, so that its nodes
 // must go first.
 func (r *run) keepsPoolForNow() bool {
-	return !r.cancelled && r.decision == nil && r.workload.Cleanup.When != workload.CleanupAlways
+	goesAtOnce := r.cancelled || r.workload.Cleanup.When == workload.CleanupAlways || (r.decision != nil && r.decision.Pool())
+	return !goesAtOnce
 }
 
 // await waits for a decision, the deadline, or a cancellation.

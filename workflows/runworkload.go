@@ -180,6 +180,12 @@ func refused(err error) bool {
 	return errors.As(err, &app) && app.Type() == InvalidWorkload
 }
 
+// denied says that the credentials did not suffice to create anything.
+func denied(err error) bool {
+	var app *temporal.ApplicationError
+	return errors.As(err, &app) && app.Type() == activities.AccessDenied
+}
+
 func ignoreCanceled(err error) error {
 	if temporal.IsCanceledError(err) {
 		return nil

@@ -171,6 +171,58 @@ func TestRejectionKeepsJobAndPoolAndSaysSo(t *testing.T) {
 	require.Equal(t, map[string]int{"DeleteContainer": 1, "EmptyPool": 1}, s.calls)
 }
 
+func TestEarlyDecisionsAreKept(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		approval workflows.Approval
+		calls    map[string]int
+	}{
+		"keep both":     {workflows.NewApproval(false, false), map[string]int{"DeleteContainer": 1, "EmptyPool": 1}},
+		"keep the pool": {workflows.NewApproval(true, false), map[string]int{"DeleteContainer": 1, "EmptyPool": 1, "DeleteJob": 1}},
+		"delete both":   {workflows.NewApproval(true, true), map[string]int{"DeleteContainer": 1, "DeleteJob": 1, "DeletePool": 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSteps(t)
+			s.after = 10 * time.Minute
+			s.signal(time.Minute, c.approval)
+			report, err := s.run(t)
+			require.NoError(t, err)
+			require.Equal(t, c.calls, s.calls, "a pool that stays has no nodes")
+			require.Less(t, report.Ended.Sub(report.Started), 15*time.Minute, "nobody is asked twice")
+		})
+	}
+}
+
+// TestCredentialsThatDoNotSufficeEndTheRun must not try to delete for days
+// what could not be created.
+func TestCredentialsThatDoNotSufficeEndTheRun(t *testing.T) {
+	t.Parallel()
+	denied := temporal.NewNonRetryableApplicationError("create it: AuthenticationFailed", activities.AccessDenied, nil)
+	for name, c := range map[string]struct {
+		spoil func(*steps)
+		calls map[string]int
+	}{
+		"storage": {func(s *steps) {
+			s.scan = func(context.Context, activities.ScanInput) (activities.ScanResult, error) { return activities.ScanResult{}, denied }
+		}, map[string]int{}},
+		"batch": {func(s *steps) {
+			s.pool = func(context.Context, activities.CreatePoolInput) error { return denied }
+		}, map[string]int{"DeleteContainer": 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSteps(t)
+			c.spoil(s)
+			report, err := s.run(t)
+			require.Error(t, err)
+			require.Equal(t, workload.Failed, report.Outcome)
+			require.Contains(t, report.Verdict, "AuthenticationFailed")
+			require.Equal(t, c.calls, s.calls)
+		})
+	}
+}
+
 func TestUpdateAnswersWhatWasDone(t *testing.T) {
 	t.Parallel()
 	s := newSteps(t)
@@ -280,7 +332,7 @@ func TestPoolThatCannotWorkEndsTheRun(t *testing.T) {
 	report, err := s.run(t)
 	require.Error(t, err)
 	require.Equal(t, workload.Failed, report.Outcome)
-	require.Equal(t, "the start task failed on every node. 0 of 5 tasks succeeded, 5 did not end.", report.Verdict)
+	require.Equal(t, "The start task failed on every node. 0 of 5 tasks succeeded, 5 did not end.", report.Verdict)
 	require.Equal(t, "E: no lock", report.Failures[0].Stderr)
 	require.Equal(t, "RunFailed", s.ended)
 }
@@ -360,7 +412,7 @@ func TestFailureAtEachStepCleansUp(t *testing.T) {
 			report, err := s.run(t)
 			require.Error(t, err)
 			require.Equal(t, workload.Failed, report.Outcome)
-			require.Contains(t, report.Verdict, "it broke")
+			require.Contains(t, report.Verdict, "It broke")
 			require.Equal(t, c.calls, s.calls)
 		})
 	}

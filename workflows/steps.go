@@ -52,7 +52,7 @@ func (r *run) scan(ctx workflow.Context) (activities.ScanResult, error) {
 	case noWorkerCame(err):
 		return found, temporal.NewNonRetryableApplicationError(fmt.Sprintf(
 			"no worker for the files of %s: start bin/worker there (task queue %s), or correct inputs.host", w.Inputs.Host, HostTaskQueue(w.Inputs.Host)), "NoWorker", err)
-	case refused(err):
+	case refused(err), denied(err):
 		return found, err // nothing was created
 	}
 	r.exists.outputs, r.exists.inputs = true, r.ownsInputs()
@@ -91,6 +91,7 @@ func (r *run) createPoolAndJob(ctx workflow.Context) error {
 	if err := r.do(ctx, StepPool, shortly(summary), act.CreatePool, activities.CreatePoolInput{
 		Owner: r.owner, ID: names.Pool, Pool: w.Pool, Slots: w.Task.Slots, Access: r.access(),
 	}, nil); err != nil {
+		r.exists.pool = r.exists.pool && !denied(err)
 		return err
 	}
 	r.exists.job = true

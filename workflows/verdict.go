@@ -2,6 +2,8 @@ package workflows
 
 import (
 	"fmt"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/durabatch/durabatch/workload"
 )
@@ -68,6 +70,8 @@ func sentence(message string) string {
 	if message == "" {
 		return ""
 	}
+	first, size := utf8.DecodeRuneInString(message)
+	message = string(unicode.ToUpper(first)) + message[size:]
 	if last := message[len(message)-1]; last == '.' || last == '!' {
 		return message
 	}

@@ -82,7 +82,7 @@ func (c Counts) Completed() int64 { return c.Succeeded + c.Failed }
 // Progress is what a long activity says of itself in its heartbeat: state of
 // the server's that stays readable with every worker dead.
 type Progress struct {
-	Step  string `json:"step"`            // upload, submit, wait, gather or fetch
+	Step  string `json:"step"`            // scan, upload, submit, wait, gather or fetch
 	Files int64  `json:"files,omitempty"` // done, in the order of the list
 	Total int64  `json:"total,omitempty"`
 	Bytes int64  `json:"bytes,omitempty"`
