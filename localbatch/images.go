@@ -17,6 +17,7 @@ type supportedImage struct {
 // other: its nodes are this machine whatever it says.
 var images = []supportedImage{
 	linuxImage("batch.node.ubuntu 24.04", "canonical", "ubuntu-24_04-lts", "server"),
+	linuxImage("batch.node.ubuntu 24.04", "canonical", "ubuntu-24_04-lts", "server-gen1"),
 	linuxImage("batch.node.ubuntu 22.04", "canonical", "0001-com-ubuntu-server-jammy", "22_04-lts"),
 	linuxImage("batch.node.debian 12", "debian", "debian-12", "12"),
 	linuxImage("batch.node.el 9", "almalinux", "almalinux-x86_64", "9-gen2"),
