@@ -197,7 +197,8 @@ func (c *change) expire(key int64) error {
 	default:
 		return nil
 	}
-	if at := j.deadline(); c.now < at { // it was given more time meanwhile
+	if c.now < j.deadline() { // it was given more time meanwhile, or a clock was set back
+		c.then(func() { c.s.watchDeadline(j) })
 		return nil
 	}
 	return c.terminateJob(j, maxWallClockTimeExpiry)
