@@ -37,17 +37,27 @@ func (r reservations) close() {
 	}
 }
 
+// keptPatience is how long the ports of an earlier stack may take to be free
+// again: the kernel shows a killed process as gone some time before it has
+// closed all of its sockets, and clients still look for the stack there.
+const keptPatience = 2 * time.Second
+
 // choosePorts returns the ports that dir keeps, or the preferred ones at first;
 // each that is taken is replaced by a free one. The choice is kept in dir.
 func choosePorts(dir string) (ports, reservations, error) {
 	file := filepath.Join(dir, "ports.json")
-	chosen, err := readPorts(file)
+	chosen, kept, err := readPorts(file)
 	if err != nil {
 		return ports{}, nil, err
 	}
+	var patience time.Duration
+	if kept {
+		patience = keptPatience
+	}
+	until := time.Now().Add(patience)
 	var held reservations
 	for _, port := range chosen.each() {
-		hold, err := reserve(*port)
+		hold, err := reserveBy(until, *port)
 		if err != nil {
 			hold, err = reserveFree()
 		}
@@ -69,20 +79,32 @@ func choosePorts(dir string) (ports, reservations, error) {
 	return chosen, held, nil
 }
 
-// readPorts returns the ports kept in file, or the preferred ones.
-func readPorts(file string) (ports, error) {
+// readPorts returns the ports kept in file, or the preferred ones where there
+// is no file.
+func readPorts(file string) (chosen ports, kept bool, err error) {
 	data, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return preferredPorts, nil
+		return preferredPorts, false, nil
 	}
 	if err != nil {
-		return ports{}, err
+		return ports{}, false, err
 	}
-	kept := preferredPorts
-	if err := json.Unmarshal(data, &kept); err != nil {
-		return ports{}, fmt.Errorf("%s is damaged (%w): remove it, and ports are chosen anew", file, err)
+	chosen = preferredPorts
+	if err := json.Unmarshal(data, &chosen); err != nil {
+		return ports{}, false, fmt.Errorf("%s is damaged (%w): remove it, and ports are chosen anew", file, err)
 	}
-	return kept, nil
+	return chosen, true, nil
+}
+
+// reserveBy is reserve, tried again until that time.
+func reserveBy(until time.Time, port int) (net.PacketConn, error) {
+	for {
+		hold, err := reserve(port)
+		if err == nil || !time.Now().Before(until) {
+			return hold, err
+		}
+		time.Sleep(probeInterval)
+	}
 }
 
 // reserve holds a TCP port that nobody listens on by taking the UDP port of

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -45,19 +46,37 @@ func TestTakenPortIsReplaced(t *testing.T) {
 	defer held.close()
 	require.NotEqual(t, first.Azurite, second.Azurite)
 	require.Equal(t, first.Batch, second.Batch)
-	kept, err := readPorts(filepath.Join(dir, "ports.json"))
+	written, kept, err := readPorts(filepath.Join(dir, "ports.json"))
 	require.NoError(t, err)
-	require.Equal(t, second, kept)
+	require.True(t, kept)
+	require.Equal(t, second, written)
+}
+
+// TestKeptPortIsWaitedFor: what held it may be on its way out.
+func TestKeptPortIsWaitedFor(t *testing.T) {
+	dir := t.TempDir()
+	first, held, err := choosePorts(dir)
+	require.NoError(t, err)
+	held.close()
+	leaving, err := net.Listen("tcp4", loopback(first.Temporal))
+	require.NoError(t, err)
+	time.AfterFunc(3*probeInterval, func() { leaving.Close() })
+
+	again, held, err := choosePorts(dir)
+	require.NoError(t, err)
+	defer held.close()
+	require.Equal(t, first, again)
 }
 
 func TestReadPorts(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "ports.json")
-	p, err := readPorts(file)
+	p, kept, err := readPorts(file)
 	require.NoError(t, err)
+	require.False(t, kept)
 	require.Equal(t, ports{Temporal: 7233, UI: 8233, Azurite: 10000, Batch: 10500}, p)
 
 	require.NoError(t, os.WriteFile(file, []byte(`{"temporal": "x"}`), 0o600))
-	_, err = readPorts(file)
+	_, _, err = readPorts(file)
 	require.ErrorContains(t, err, file)
 }
