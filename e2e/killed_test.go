@@ -86,9 +86,21 @@ func TestKilled(t *testing.T) {
 	s := ownStack(t)
 	t.Run("worker in upload", s.killWorkerInUpload)
 	t.Run("worker in submission", s.killWorkerInSubmission)
-	t.Run("worker in wait", func(t *testing.T) { s.killInWait(t, "worker", 1) })
-	t.Run("temporal in wait", func(t *testing.T) { s.killInWait(t, "temporal", 1) })
-	t.Run("batch in wait", func(t *testing.T) { s.killInWait(t, "batch", 2) })
+	t.Run("worker in wait", func(t *testing.T) {
+		s.interruptWait(t, "worker-killed", 1, func(workload.Resources) { s.kill(t, "worker") })
+	})
+	t.Run("temporal in wait", func(t *testing.T) {
+		s.interruptWait(t, "temporal-killed", 1, func(workload.Resources) { s.kill(t, "temporal") })
+	})
+	t.Run("batch in wait", func(t *testing.T) {
+		s.interruptWait(t, "batch-killed", 2, func(workload.Resources) { s.kill(t, "batch") })
+	})
+	t.Run("everything in wait", func(t *testing.T) {
+		s.interruptWait(t, "all-killed", 2, func(r workload.Resources) {
+			s.untilAzuriteSaved(t, r.OutputContainer)
+			s.powerCut(t)
+		})
+	})
 }
 
 func (s *stack) killWorkerInUpload(t *testing.T) {
@@ -142,14 +154,17 @@ func (k *killing) goOn(t *testing.T, before created) {
 	k.checkHistory(t, k.id, "", numbered(0), "last.bin")
 }
 
-// killInWait kills a part while tasks run and somebody follows the run.
-func (s *stack) killInWait(t *testing.T, part string, attempts int32) {
+// interruptWait interrupts a run while its tasks run and somebody follows it.
+// In the end some task has begun so many times, and none more often.
+func (s *stack) interruptWait(t *testing.T, name string, attempts int32, interrupt func(workload.Resources)) {
+	t.Helper()
 	k := newKilling(t, s, 6, false)
 	follower := k.begin(t, "run", "--json", "--yes", "--id", k.id, k.file)
 	k.untilRunning(t, k.id, 4)
-	before := k.created(t, k.resources(t, k.id))
+	resources := k.resources(t, k.id)
+	before := k.created(t, resources)
 
-	k.kill(t, part)
+	interrupt(resources)
 
 	var status workflows.Status
 	until(t, runBound, "the run answers again", func() bool {
@@ -170,7 +185,7 @@ func (s *stack) killInWait(t *testing.T, part string, attempts int32) {
 	report := ended.report(t)
 	require.Equal(t, attempts, k.requireWhole(t, report))
 	k.requireCleanedUp(t, report.Resources)
-	k.checkHistory(t, k.id, part+"-killed", numbered(0))
+	k.checkHistory(t, k.id, name, numbered(0))
 	t.Logf("the run took %s", took(report.Started, report.Ended))
 }
 

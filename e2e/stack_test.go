@@ -65,7 +65,7 @@ func startStack(dir string) (*stack, error) {
 
 func (s *stack) up() error {
 	s.local = exec.Command(filepath.Join(bin, "local"), "up", "--data", s.dir)
-	s.local.Env = append(os.Environ(), "DURABATCH_AZURITE="+filepath.Join(root, "tools", "azurite"))
+	s.local.Env = localEnviron()
 	stdout := newOutput()
 	s.local.Stdout, s.local.Stderr = stdout, s.stderr
 	var err error
@@ -84,6 +84,12 @@ func (s *stack) up() error {
 		return fmt.Errorf("local up said %q:\n%s", stdout, s.stderr)
 	}
 	return nil
+}
+
+// localEnviron is the environment of bin/local, which lies elsewhere than in
+// the repository.
+func localEnviron() []string {
+	return append(os.Environ(), "DURABATCH_AZURITE="+filepath.Join(root, "tools", "azurite"))
 }
 
 // connect makes clients of the services, as the env file says where they are.
@@ -178,6 +184,20 @@ func (s *stack) kill(t *testing.T, part string) {
 		pid, notYet := strconv.Atoi(strings.TrimSpace(string(text)))
 		return err == nil && notYet == nil && pid != before
 	})
+}
+
+// powerCut ends everything at once and starts the stack again on what is left.
+func (s *stack) powerCut(t *testing.T) {
+	t.Helper()
+	pids := []int{s.local.Process.Pid}
+	for _, part := range parts {
+		pids = append(pids, s.pid(t, part))
+	}
+	for _, pid := range pids {
+		require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
+	}
+	<-s.ended
+	require.NoError(t, s.up())
 }
 
 // freeze stops a part in the middle of whatever it does until thaw is called,

@@ -24,10 +24,12 @@ const runBound = 4 * time.Minute
 
 // Exit codes, by the contract.
 const (
-	exitSucceeded = 0
-	exitFailed    = 1
-	exitUsage     = 2
-	exitCancelled = 4
+	exitSucceeded   = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitUnreachable = 3
+	exitCancelled   = 4
+	exitInterrupted = 130
 )
 
 // result is how a starter ended.
@@ -51,21 +53,20 @@ type running struct {
 	cmd            *exec.Cmd
 	stdout, stderr *output
 	began          time.Time
-	ended          chan error
+	ended          <-chan error
 }
 
 // begin starts bin/starter with args, to end with the test at the latest.
 func (s *stack) begin(t *testing.T, args ...string) *running {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), runBound)
-	r := &running{stdout: newOutput(), stderr: newOutput(), began: time.Now(), ended: make(chan error, 1)}
+	r := &running{stdout: newOutput(), stderr: newOutput(), began: time.Now()}
 	r.cmd = exec.CommandContext(ctx, filepath.Join(bin, "starter"), args...)
 	r.cmd.Env, r.cmd.Stdout, r.cmd.Stderr = s.environ(), r.stdout, r.stderr
-	require.NoError(t, r.cmd.Start())
-	go func() {
-		defer cancel()
-		r.ended <- r.cmd.Wait()
-	}()
+	var err error
+	r.ended, err = startTied(r.cmd)
+	require.NoError(t, err)
+	t.Cleanup(cancel)
 	return r
 }
 

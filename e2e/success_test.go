@@ -71,6 +71,7 @@ func requireMilestones(t *testing.T, told string, r workload.Resources, names []
 		"Web UI: http://127.0.0.1:",
 		"Deleting job ["+r.Job+"]...",
 		"Deleting pool ["+r.Pool+"]...",
+		"Cleanup done: job deleted, pool deleted.",
 		"Run end: ",
 		"Elapsed time: ")
 }
