@@ -52,8 +52,9 @@ func logsOf(taskID string) string { return logsPrefix + taskID }
 func partSize(files int64) int64 { return min(max(files/16, 1), 1000) }
 
 // pollInterval is how long to wait for the next look at something that has
-// been watched since started: often at first, so that short work is not made
-// long, then seldom, so that long work does not cost calls.
+// been watched for so long: often at first, so that short work is not made
+// long, then less often, so that long work costs fewer calls. Each look
+// heartbeats, so the interval stays well below the heartbeat timeout.
 func pollInterval(watched time.Duration) time.Duration {
-	return min(max(watched/20, 500*time.Millisecond), 30*time.Second)
+	return min(max(watched/20, 500*time.Millisecond), 5*time.Second)
 }

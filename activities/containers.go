@@ -26,7 +26,7 @@ func (a *Activities) createContainer(ctx context.Context, name string, owner Own
 		containerNamespace:  header(owner.Namespace),
 	}})
 	if !bloberror.HasCode(err, bloberror.ContainerAlreadyExists) {
-		return failFirst(err, "create container %s", name)
+		return failFirst(ctx, err, "create container %s", name)
 	}
 	return a.containerIsOurs(ctx, name, owner)
 }
@@ -54,15 +54,11 @@ type DeleteContainerInput struct {
 // DeleteContainer deletes the container with all that is in it and answers
 // when it answers 404 to us; one that is gone already is success.
 func (a *Activities) DeleteContainer(ctx context.Context, in DeleteContainerInput) error {
-	err := a.containerIsOurs(ctx, in.Container, in.Owner)
-	if isGone(err) {
-		return nil
-	}
-	if err != nil {
-		return err
+	if err := a.containerIsOurs(ctx, in.Container, in.Owner); err != nil {
+		return unlessGone(err)
 	}
 	client := a.Storage.Container(in.Container)
-	_, err = client.Delete(ctx, nil)
+	_, err := client.Delete(ctx, nil)
 	if err != nil && !bloberror.HasCode(err, bloberror.ContainerNotFound, bloberror.ContainerBeingDeleted) {
 		return fail(err, "delete container %s", in.Container)
 	}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"time"
 
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/durabatch/durabatch/azure"
@@ -19,6 +20,7 @@ const (
 	TaskRefused     = "TaskRefused"     // Batch will not take a task as we describe it
 	InputChanged    = "InputChanged"    // a file is not what it was when it was listed
 	AccessDenied    = "AccessDenied"    // the credentials do not suffice for the first thing that was asked
+	OutputChanged   = "OutputChanged"   // a blob is not what the results say of it
 	LocalFile       = "LocalFile"       // the worker's own file system refused
 )
 
@@ -42,14 +44,15 @@ func fail(err error, doing string, args ...any) error {
 	if e.Kind == azure.Wait {
 		options.NextRetryDelay = 10 * time.Second
 	}
+	options.NextRetryDelay = max(options.NextRetryDelay, e.RetryAfter)
 	return temporal.NewApplicationErrorWithOptions(fmt.Sprintf(doing, args...)+": "+e.String(), e.Code, options)
 }
 
 // failFirst is fail for the first things that a run asks of a service: where
-// the credentials are refused already, waiting would only hide it. Nothing was
-// created then, which AccessDenied tells the workflow.
-func failFirst(err error, doing string, args ...any) error {
-	if e := azure.Explain(err); e.Kind == azure.Denied {
+// the credentials are refused already, waiting would only hide it. That tells
+// the workflow that nothing was created, so it is for first attempts alone.
+func failFirst(ctx context.Context, err error, doing string, args ...any) error {
+	if e := azure.Explain(err); e.Kind == azure.Denied && activity.GetInfo(ctx).Attempt == 1 {
 		return refuse(AccessDenied, "%s: %s", fmt.Sprintf(doing, args...), e)
 	}
 	return fail(err, doing, args...)

@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"errors"
 
 	"golang.org/x/sync/errgroup"
 
@@ -48,6 +49,9 @@ func (a *Activities) Fetch(ctx context.Context, in FetchInput) (FetchResult, err
 		}
 		parts.Go(func() error {
 			err := downloader.Download(ctx, container, downloads, func(transfer.Progress) { progress.update(func(*workload.Progress) {}) })
+			if errors.Is(err, transfer.ErrMismatch) || errors.Is(err, transfer.ErrName) {
+				return refuse(OutputChanged, "fetch to %s: %v", in.Directory, err)
+			}
 			if err != nil {
 				return fail(err, "fetch to %s", in.Directory)
 			}

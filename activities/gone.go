@@ -21,9 +21,10 @@ func untilGone(ctx context.Context, look func(context.Context) error) error {
 	}
 }
 
-// unlessGone makes success of the failure to find what was to be deleted.
+// unlessGone makes success of the failure to find what was to be deleted. What
+// bears our name and is another's is not ours to delete.
 func unlessGone(err error) error {
-	if isGone(err) {
+	if isGone(err) || hasCode(err, NotOurs) {
 		return nil
 	}
 	return err

@@ -6,8 +6,6 @@ import (
 	"path"
 	"strings"
 
-	"go.temporal.io/sdk/activity"
-
 	"github.com/durabatch/durabatch/azure"
 	"github.com/durabatch/durabatch/transfer"
 	"github.com/durabatch/durabatch/workload"
@@ -20,6 +18,7 @@ type ScanInput struct {
 	Task            workload.Task   `json:"task"`
 	InputContainer  string          `json:"inputContainer"` // to create, unless the inputs are in one already
 	OutputContainer string          `json:"outputContainer"`
+	Access          Access          `json:"access"`
 }
 
 // ScanResult counts what was found. The list itself is in Blob.
@@ -34,9 +33,12 @@ type ScanResult struct {
 // twice, first to judge and then to write, so that nothing is created for a
 // workload that is refused and the list never has to fit into memory.
 func (a *Activities) Scan(ctx context.Context, in ScanInput) (ScanResult, error) {
+	if err := a.checkAccess(ctx, in); err != nil {
+		return ScanResult{}, err
+	}
 	found, err := a.judge(ctx, in)
 	if err != nil {
-		return ScanResult{}, errors.Join(a.undo(ctx, in), err)
+		return ScanResult{}, a.undo(ctx, in, err)
 	}
 	if in.Inputs.Dir != "" {
 		if err := a.createContainer(ctx, in.InputContainer, in.Owner); err != nil {
@@ -46,20 +48,39 @@ func (a *Activities) Scan(ctx context.Context, in ScanInput) (ScanResult, error)
 	if err := a.createContainer(ctx, in.OutputContainer, in.Owner); err != nil {
 		return ScanResult{}, err
 	}
-	return a.writeList(ctx, in, found)
+	written, err := a.writeList(ctx, in, found)
+	if err != nil {
+		return ScanResult{}, a.undo(ctx, in, err)
+	}
+	return written, nil
 }
 
-// undo deletes what an earlier attempt created before the files changed to
-// something that is refused.
-func (a *Activities) undo(ctx context.Context, in ScanInput) error {
-	if activity.GetInfo(ctx).Attempt == 1 {
-		return nil
+// checkAccess finds out, before anything exists, whether nodes can be given
+// access to Blob for as long as the run may last.
+func (a *Activities) checkAccess(ctx context.Context, in ScanInput) error {
+	_, err := a.Storage.ContainerURL(ctx, in.OutputContainer, azure.Upload, in.Access.Until)
+	if errors.Is(err, azure.ErrTooLong) {
+		return refuse(InvalidWorkload, "timeout: %v", err)
 	}
-	err := a.DeleteContainer(ctx, DeleteContainerInput{Owner: in.Owner, Container: in.OutputContainer})
-	if in.Inputs.Dir != "" && err == nil {
-		err = a.DeleteContainer(ctx, DeleteContainerInput{Owner: in.Owner, Container: in.InputContainer})
+	return failFirst(ctx, err, "sign addresses in the storage account")
+}
+
+// undo makes true that nothing exists of a workload that is refused: the files
+// may have changed since this attempt, or one before it, made the containers.
+func (a *Activities) undo(ctx context.Context, in ScanInput, cause error) error {
+	if !hasCode(cause, InvalidWorkload) {
+		return cause
 	}
-	return err
+	containers := []string{in.OutputContainer}
+	if in.Inputs.Dir != "" {
+		containers = append(containers, in.InputContainer)
+	}
+	for _, name := range containers {
+		if err := a.DeleteContainer(ctx, DeleteContainerInput{Owner: in.Owner, Container: name}); err != nil {
+			return err
+		}
+	}
+	return cause
 }
 
 // judge counts the inputs and refuses the workload whose files cannot be run.
@@ -107,7 +128,7 @@ func (a *Activities) writeList(ctx context.Context, in ScanInput, found ScanResu
 		return fail(err, "write the list of inputs to container %s", in.OutputContainer)
 	})
 	if err == nil && written.Files != found.Files {
-		return ScanResult{}, refuse(InputChanged, "%s changed while it was read: %d files, then %d; start the run when nothing writes there",
+		return ScanResult{}, refuse(InvalidWorkload, "%s changed while it was read: %d files, then %d; start the run when nothing writes there",
 			origin(in.Inputs), found.Files, written.Files)
 	}
 	return written, err
@@ -146,7 +167,7 @@ func (a *Activities) eachBlob(ctx context.Context, in workload.Inputs, yield fun
 	if azure.Is(err, azure.CodeContainerNotFound) {
 		return refuse(InvalidWorkload, "inputs.container: there is no container %s in the storage account", in.Container)
 	}
-	return failFirst(err, "list container %s", in.Container)
+	return failFirst(ctx, err, "list container %s", in.Container)
 }
 
 // inputParts are the parts of the list or of the manifest.

@@ -8,6 +8,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/Azure/azure-sdk-for-go/sdk/batch/azbatch"
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
 
 	"github.com/durabatch/durabatch/workload"
 )
@@ -25,10 +26,11 @@ type WaitInput struct {
 type WaitResult struct {
 	Counts  workload.Counts   `json:"counts"`
 	Failure *workload.Failure `json:"failure,omitempty"`
+	Reason  string            `json:"reason,omitempty"` // why nothing moved when the wait was cancelled
 }
 
 // Wait watches the job until it is completed, or until nothing can complete it
-// any more. Task counts are for progress and may lag; the end is told by the
+// any more, or until it is cancelled, which it answers with what it last saw. Task counts are for progress and may lag; the end is told by the
 // job's own state, which Submit has tied to its tasks.
 func (a *Activities) Wait(ctx context.Context, in WaitInput) (WaitResult, error) {
 	for started := time.Now(); ; {
@@ -43,7 +45,11 @@ func (a *Activities) Wait(ctx context.Context, in WaitInput) (WaitResult, error)
 		if seen.failure != nil || seen.done {
 			return WaitResult{Counts: seen.counts, Failure: seen.failure}, nil
 		}
-		if err := pause(ctx, pollInterval(time.Since(started))); err != nil {
+		err = pause(ctx, pollInterval(time.Since(started)))
+		if err != nil && temporal.IsCanceledError(context.Cause(ctx)) {
+			return WaitResult{Counts: seen.counts, Reason: seen.reason}, nil
+		}
+		if err != nil {
 			return WaitResult{}, err
 		}
 	}

@@ -62,6 +62,7 @@ func (g *gathering) blobsBelow(ctx context.Context, directory string) ([]workloa
 	container := g.in.OutputContainer
 	err := transfer.WalkContainer(ctx, g.Storage.Container(container), prefix, nil, func(blob transfer.Blob) error {
 		name := directory + "/" + strings.TrimPrefix(blob.Blob, prefix)
+		g.progress.update(func(*workload.Progress) {})
 		found = append(found, workload.OutputBlob{Name: name, Blob: blob.Blob, Size: blob.Size, MD5: blob.MD5})
 		return nil
 	})

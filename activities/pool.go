@@ -59,7 +59,7 @@ func (a *Activities) CreatePool(ctx context.Context, in CreatePoolInput) error {
 	}
 	_, err = a.Batch.CreatePool(ctx, content, nil)
 	if !hasCode(err, azure.CodePoolExists, "PoolBeingCreated") {
-		return failFirst(err, "create pool %s", in.ID)
+		return failFirst(ctx, err, "create pool %s", in.ID)
 	}
 	return a.poolIsOurs(ctx, in.ID, in.Owner)
 }
@@ -68,7 +68,7 @@ func (a *Activities) CreatePool(ctx context.Context, in CreatePoolInput) error {
 func (a *Activities) checkPool(ctx context.Context, in CreatePoolInput) error {
 	pool, err := a.Batch.GetPool(ctx, in.Pool.ID, &azbatch.GetPoolOptions{SelectParam: []string{"id", "state", "taskSlotsPerNode"}})
 	if err != nil {
-		return failFirst(err, "look at pool %s (pool.id)", in.Pool.ID)
+		return failFirst(ctx, err, "look at pool %s (pool.id)", in.Pool.ID)
 	}
 	if value(pool.State) != azbatch.PoolStateActive {
 		return refuse(InvalidWorkload, "pool %s is %s; name one that is active", in.Pool.ID, value(pool.State))
@@ -146,37 +146,15 @@ type PoolInput struct {
 }
 
 // EmptyPool takes all nodes from the pool, so that it costs nothing while a
-// person decides over it, and answers when the last node is gone.
+// person decides over it, and answers when the last node is gone. A pool that
+// is gone, or going, has none.
 func (a *Activities) EmptyPool(ctx context.Context, in PoolInput) error {
 	if err := a.poolIsOurs(ctx, in.Pool, in.Owner); err != nil {
 		return unlessGone(err)
 	}
-	none := azbatch.ResizePoolContent{
-		TargetDedicatedNodes:   to.Ptr[int32](0),
-		TargetLowPriorityNodes: to.Ptr[int32](0),
-		NodeDeallocationOption: to.Ptr(azbatch.NodeDeallocationOptionTerminate),
-	}
-	_, err := a.Batch.ResizePool(ctx, in.Pool, none, nil)
-	if hasCode(err, azure.CodePoolBeingDeleted) {
-		return nil // somebody approved meanwhile, and the nodes go with the pool
-	}
-	if hasCode(err, azure.CodePoolBeingResized) {
-		// A resize that still goes on refuses another one: end it, and let the
-		// next attempt find the pool steady.
-		if _, err := a.Batch.StopPoolResize(ctx, in.Pool, nil); err != nil {
-			return unlessGone(fail(err, "stop the resize of pool %s", in.Pool))
-		}
-	}
-	if err != nil {
-		return unlessGone(fail(err, "take the nodes from pool %s", in.Pool))
-	}
-	return a.untilEmpty(ctx, in.Pool)
-}
-
-func (a *Activities) untilEmpty(ctx context.Context, pool string) error {
 	for started := time.Now(); ; {
-		nodes, err := a.nodeCounts(ctx, pool)
-		if err != nil || nodes.total() == 0 {
+		empty, err := a.shrink(ctx, in.Pool)
+		if err != nil || empty {
 			return unlessGone(err)
 		}
 		activity.RecordHeartbeat(ctx)
@@ -184,6 +162,37 @@ func (a *Activities) untilEmpty(ctx context.Context, pool string) error {
 			return err
 		}
 	}
+}
+
+// shrink moves the pool a step towards no nodes and says whether it is there.
+// It asks first what goes on: the resize may be its own, and a resize that
+// ended may have left nodes behind.
+func (a *Activities) shrink(ctx context.Context, id string) (empty bool, err error) {
+	pool, err := a.Batch.GetPool(ctx, id, &azbatch.GetPoolOptions{SelectParam: []string{
+		"id", "state", "allocationState", "targetDedicatedNodes", "targetLowPriorityNodes", "currentDedicatedNodes", "currentLowPriorityNodes",
+	}})
+	if err != nil {
+		return false, fail(err, "look at pool %s", id)
+	}
+	wanted := value(pool.TargetDedicatedNodes) + value(pool.TargetLowPriorityNodes)
+	nodes := value(pool.CurrentDedicatedNodes) + value(pool.CurrentLowPriorityNodes)
+	steady := value(pool.AllocationState) == azbatch.AllocationStateSteady
+	switch {
+	case value(pool.State) == azbatch.PoolStateDeleting, steady && wanted == 0 && nodes == 0:
+		return true, nil
+	case steady:
+		_, err = a.Batch.ResizePool(ctx, id, azbatch.ResizePoolContent{
+			TargetDedicatedNodes:   to.Ptr[int32](0),
+			TargetLowPriorityNodes: to.Ptr[int32](0),
+			NodeDeallocationOption: to.Ptr(azbatch.NodeDeallocationOptionTerminate),
+		}, nil)
+	case wanted > 0:
+		_, err = a.Batch.StopPoolResize(ctx, id, nil)
+	}
+	if hasCode(err, azure.CodePoolBeingResized, azure.CodePoolBeingDeleted) {
+		return false, nil // it changed meanwhile: the next look tells
+	}
+	return false, fail(err, "take the nodes from pool %s", id)
 }
 
 // DeletePool deletes the pool and answers when it is gone; one that is gone

@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -43,7 +44,7 @@ func (a *Activities) Gather(ctx context.Context, in GatherInput) (GatherResult, 
 	if err != nil {
 		return GatherResult{}, err
 	}
-	gathering := gathering{Activities: a, in: in, blobs: blobs,
+	gathering := gathering{Activities: a, in: in, blobs: blobs, progress: &progress,
 		result: GatherResult{Counts: workload.Counts{Total: in.Files}, Results: resultsPrefix}}
 	list := a.inputParts(in.OutputContainer, listPrefix)
 	for part, last := 0, false; !last; part++ {
@@ -55,7 +56,6 @@ func (a *Activities) Gather(ctx context.Context, in GatherInput) (GatherResult, 
 		if err := gathering.part(ctx, part, last, inputs); err != nil {
 			return GatherResult{}, err
 		}
-		progress.update(func(p *workload.Progress) { p.Files += int64(len(inputs)); p.Part = part + 1 })
 	}
 	return gathering.result, nil
 }
@@ -63,10 +63,11 @@ func (a *Activities) Gather(ctx context.Context, in GatherInput) (GatherResult, 
 // gathering is one Gather at work.
 type gathering struct {
 	*Activities
-	in     GatherInput
-	blobs  outputIndex
-	result GatherResult
-	told   int // bytes of its failures
+	in       GatherInput
+	blobs    outputIndex
+	progress *beat
+	result   GatherResult
+	told     int // bytes of its failures
 }
 
 // part gathers the results of one part of the list.
@@ -82,6 +83,7 @@ func (g *gathering) part(ctx context.Context, part int, last bool, inputs []work
 			return err
 		}
 		g.count(ctx, &result)
+		g.progress.update(func(p *workload.Progress) { p.Files++ })
 		results = append(results, result)
 	}
 	parts := transfer.Parts[workload.Result]{Container: g.Storage.Container(g.in.OutputContainer), Prefix: resultsPrefix}
@@ -224,7 +226,9 @@ func (g *gathering) count(ctx context.Context, result *workload.Result) {
 		return
 	}
 	result.Failure.Stderr = g.stderr(ctx, *result)
-	g.told += len(result.Name) + len(result.Failure.Message) + len(result.Failure.Stderr)
+	if text, err := json.Marshal(result.Failure); err == nil {
+		g.told += len(text) // of what history will hold, which escapes what is binary
+	}
 	g.result.Failures = append(g.result.Failures, *result.Failure)
 }
 

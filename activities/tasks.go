@@ -56,12 +56,17 @@ func (a *Activities) Submit(ctx context.Context, in SubmitInput) (SubmitResult, 
 	}
 	in.outputsURL = signed
 	progress := resume(ctx, "submit", in.Files)
-	for last := false; !last; {
+	// An attempt before this one may have added the last task and no more.
+	for last := progress.Files >= in.Files; !last; {
 		wave, next, end, err := a.nextWave(ctx, in, progress.Part)
 		if err != nil {
 			return SubmitResult{}, err
 		}
-		if err := a.submit(ctx, in, wave); err != nil {
+		err = a.submit(ctx, in, wave)
+		if hasCode(err, azure.CodeJobCompleted, azure.CodeJobBeingTerminated) {
+			return SubmitResult{Tasks: progress.Files}, nil // Wait finds out what ended it
+		}
+		if err != nil {
 			return SubmitResult{}, err
 		}
 		progress.Part, progress.Files, last = next, progress.Files+int64(len(wave)), end
@@ -75,7 +80,7 @@ func (a *Activities) Submit(ctx context.Context, in SubmitInput) (SubmitResult, 
 	_, err = a.Batch.UpdateJob(ctx, in.Job, azbatch.UpdateJobContent{
 		OnAllTasksComplete: to.Ptr(azbatch.OnAllTasksCompleteTerminateJob),
 	}, nil)
-	if hasCode(err, "JobCompleted", "JobBeingTerminated") {
+	if hasCode(err, azure.CodeJobCompleted, azure.CodeJobBeingTerminated) {
 		err = nil // an earlier attempt told it, and it ended since
 	}
 	return SubmitResult{Tasks: progress.Files}, fail(err, "tell job %s to end with its tasks", in.Job)
@@ -176,7 +181,7 @@ func sortOut(job string, tasks []azbatch.CreateTaskContent, results []azbatch.Ta
 			code = value(result.Error.Code)
 		}
 		switch {
-		case strings.EqualFold(string(value(result.Status)), string(azbatch.TaskAddStatusSuccess)), code == "TaskExists":
+		case strings.EqualFold(string(value(result.Status)), string(azbatch.TaskAddStatusSuccess)), code == azure.CodeTaskExists:
 			settled[id] = true
 		case strings.EqualFold(string(value(result.Status)), string(azbatch.TaskAddStatusClientError)):
 			return nil, refuse(TaskRefused, "job %s takes no task %s: %s: %s", job, id, code, addError(result.Error))

@@ -18,9 +18,14 @@ import (
 // diagnostics tell who called.
 const applicationID = "durabatch"
 
-// batchTryTimeout bounds one try of one Batch call. The service itself gives
-// up after 30 seconds (source: Batch REST reference, Set timeouts).
-const batchTryTimeout = time.Minute
+// A Batch call is tried twice and takes at most half a minute in all, so that
+// whoever called can tell in time that it waits. The service itself gives up on
+// a request after 30 seconds (source: Batch REST reference, Set timeouts), but
+// answers in one or two when it is well.
+const (
+	batchTryTimeout = 12 * time.Second
+	batchRetries    = 1
+)
 
 // stallTimeout ends a connection on which no byte moves in either direction.
 // A limit on whole tries would be wrong for blobs: a block may honestly take
@@ -45,7 +50,7 @@ func NewBatch(cfg Config) (*azbatch.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	options.Retry.TryTimeout = batchTryTimeout
+	options.Retry.TryTimeout, options.Retry.MaxRetries = batchTryTimeout, batchRetries
 	return azbatch.NewClient(cfg.BatchEndpoint, cred, &azbatch.ClientOptions{ClientOptions: options})
 }
 
@@ -56,19 +61,18 @@ func newBatchWithKey(cfg Config, options azcore.ClientOptions) (*azbatch.Client,
 	if err != nil {
 		return nil, err
 	}
-	options.Retry.TryTimeout = batchTryTimeout
+	options.Retry.TryTimeout, options.Retry.MaxRetries = batchTryTimeout, batchRetries
 	options.PerRetryPolicies = append(options.PerRetryPolicies, signer)
 	return azbatch.NewClient(cfg.BatchEndpoint, nil, &azbatch.ClientOptions{ClientOptions: options})
 }
 
-// clientOptions are those of both services. Four retries with up to 30 seconds
-// between them bridge a throttled minute; whoever calls retries beyond that.
-// azcore honours Retry-After, and gives up when it asks for more than
-// MaxRetryDelay.
+// clientOptions are those of both services. Two retries bridge a moment's
+// trouble; whoever calls retries beyond that, and can be seen waiting. azcore
+// honours Retry-After, and gives up when it asks for more than MaxRetryDelay.
 func clientOptions() azcore.ClientOptions {
 	return azcore.ClientOptions{
 		Telemetry: policy.TelemetryOptions{ApplicationID: applicationID},
-		Retry:     policy.RetryOptions{MaxRetries: 4, RetryDelay: 500 * time.Millisecond, MaxRetryDelay: 30 * time.Second},
+		Retry:     policy.RetryOptions{MaxRetries: 2, RetryDelay: 500 * time.Millisecond, MaxRetryDelay: 3 * time.Second},
 		Transport: &http.Client{Transport: newTransport(stallTimeout)},
 	}
 }

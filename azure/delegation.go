@@ -2,6 +2,7 @@ package azure
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -17,6 +18,10 @@ import (
 // minutes of that are kept for clocks that differ.
 const MaxDelegation = 7*24*time.Hour - 10*time.Minute
 
+// ErrTooLong is the cause when a signature would have to last longer than the
+// service allows.
+var ErrTooLong = errors.New("the signature cannot last as long as it is needed")
+
 // delegationSigner signs with a user delegation key, fetched when first needed
 // and again when it ends too early for a signature.
 type delegationSigner struct {
@@ -29,8 +34,8 @@ type delegationSigner struct {
 
 func (d *delegationSigner) sign(ctx context.Context, values sas.BlobSignatureValues, now time.Time) (sas.QueryParameters, error) {
 	if ahead := values.ExpiryTime.Sub(now); ahead > MaxDelegation {
-		return sas.QueryParameters{}, fmt.Errorf("it would have to last until %s, %s from now, but without an account key a signature lasts at most %s (Azure's 7 days less 10 minutes); shorten the timeouts by %s, or set %s to a string with an account key",
-			values.ExpiryTime.Format(time.RFC3339), ahead.Round(time.Second), MaxDelegation, (ahead - MaxDelegation).Round(time.Second), EnvStorageConnectionString)
+		return sas.QueryParameters{}, fmt.Errorf("%w: it would have to last until %s, %s from now, but without an account key a signature lasts at most %s (Azure's 7 days less 10 minutes); shorten the timeouts by %s, or set %s to a string with an account key",
+			ErrTooLong, values.ExpiryTime.Format(time.RFC3339), ahead.Round(time.Second), MaxDelegation, (ahead - MaxDelegation).Round(time.Second), EnvStorageConnectionString)
 	}
 	cred, err := d.credential(ctx, values.ExpiryTime, now)
 	if err != nil {

@@ -10,8 +10,10 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
+	"time"
 	"unicode/utf8"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -34,6 +36,8 @@ type Explanation struct {
 	Kind    Kind
 	Message string // what happened, on one line of at most 1 KiB, without secrets
 	Advice  string // what a person can do; empty when there is nothing
+	// RetryAfter is how long the service asked to wait; 0: it did not say.
+	RetryAfter time.Duration
 }
 
 // Retryable says whether the same request may succeed later without anybody
@@ -85,7 +89,7 @@ func explainResponse(err error) (Explanation, bool) {
 	if !ok {
 		return Explanation{}, false
 	}
-	e := Explanation{Code: response.ErrorCode, Status: response.StatusCode}
+	e := Explanation{Code: response.ErrorCode, Status: response.StatusCode, RetryAfter: retryAfter(response.RawResponse)}
 	if known, ok := codes[response.ErrorCode]; ok {
 		e.Kind, e.Advice = known.kind, known.advice
 	} else {
@@ -93,6 +97,19 @@ func explainResponse(err error) (Explanation, bool) {
 	}
 	e.Message = strings.Replace(err.Error(), response.Error(), summary(response), 1)
 	return e, true
+}
+
+// retryAfter reads the header in its form of seconds, which is what Batch and
+// Blob send. No more than a minute is believed, as azcore does.
+func retryAfter(response *http.Response) time.Duration {
+	if response == nil {
+		return 0
+	}
+	seconds, err := strconv.Atoi(response.Header.Get("Retry-After"))
+	if err != nil || seconds < 0 {
+		return 0
+	}
+	return min(time.Duration(seconds)*time.Second, time.Minute)
 }
 
 // byStatus classes what is not in the table: codes that are newer than it, and

@@ -235,7 +235,7 @@ func TestUserDelegationIsRefusedBeyondSevenDays(t *testing.T) {
 	var d delegation
 	s, now := delegated(t, &d)
 	_, err := s.BlobReadURL(t.Context(), "in", "a", now.Add(8*24*time.Hour))
-	require.EqualError(t, err, "sign a URL for blob in/a: it would have to last until 2026-12-01T10:00:00Z, 192h0m0s from now, but without an account key a signature lasts at most 167h50m0s (Azure's 7 days less 10 minutes); shorten the timeouts by 24h10m0s, or set AZURE_STORAGE_CONNECTION_STRING to a string with an account key")
+	require.EqualError(t, err, "sign a URL for blob in/a: the signature cannot last as long as it is needed: it would have to last until 2026-12-01T10:00:00Z, 192h0m0s from now, but without an account key a signature lasts at most 167h50m0s (Azure's 7 days less 10 minutes); shorten the timeouts by 24h10m0s, or set AZURE_STORAGE_CONNECTION_STRING to a string with an account key")
 	require.Zero(t, d.requests.Load())
 }
 

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -31,22 +32,39 @@ func (r *run) setHandlers(ctx workflow.Context) error {
 	})
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		for {
-			var approval Approval
-			signals.Receive(ctx, &approval)
-			if err := r.mayDecide(); err != nil {
-				workflow.GetLogger(ctx).Warn("approval signal ignored", "reason", err)
-				continue
+			var text json.RawMessage
+			signals.Receive(ctx, &text)
+			if err := r.take(text); err != nil {
+				r.status.Ignored = "an approval signal was not followed: " + err.Error()
+				r.show(ctx)
 			}
-			r.decision = &approval
 		}
 	})
+	return nil
+}
+
+// take takes the decision of a signal, which may carry nothing at all: then
+// every field is missing, and so true.
+func (r *run) take(text json.RawMessage) error {
+	if err := r.mayDecide(); err != nil {
+		return err
+	}
+	var approval Approval
+	if len(text) > 0 {
+		if err := json.Unmarshal(text, &approval); err != nil {
+			return err
+		}
+	}
+	r.decision = &approval
 	return nil
 }
 
 // approve takes a decision and answers when it has been carried out.
 func (r *run) approve(ctx workflow.Context, approval Approval) (CleanupResult, error) {
 	r.decision = &approval
-	err := workflow.Await(ctx, func() bool { return r.cleanedUp })
+	patient, cancel := workflow.NewDisconnectedContext(ctx)
+	defer cancel()
+	err := workflow.Await(patient, func() bool { return r.cleanedUp })
 	return r.cleanupResult, err
 }
 
@@ -118,6 +136,7 @@ func (r *run) await(ctx workflow.Context, deadline time.Duration) {
 
 	r.status.Steps[at].Ended = workflow.Now(ctx)
 	r.status.ApprovalUntil = time.Time{}
+	r.show(ctx)
 }
 
 // cleanUp carries the decision out and tells what is left.
@@ -136,9 +155,21 @@ func (r *run) cleanUp(ctx workflow.Context) {
 		result.JobDeleted = r.deleted(ctx, job, "job "+names.Job+", which costs nothing")
 	}
 	if r.exists.pool {
-		result.PoolDeleted = r.deleted(ctx, pool, "pool "+names.Pool+", which costs nothing while it has no nodes")
+		result.PoolDeleted = r.deleted(ctx, pool, "pool "+names.Pool+r.costOfPool(ctx))
 	}
 	r.cleanedUp = true
+}
+
+// costOfPool says what a pool costs that is kept, which is nothing once its
+// nodes are gone.
+func (r *run) costOfPool(ctx workflow.Context) string {
+	if r.emptying == nil {
+		return ""
+	}
+	if err := r.emptying.Get(ctx, nil); err != nil {
+		return ", whose nodes are billed: they could not be taken away (" + reasonOf(err) + ")"
+	}
+	return ", which costs nothing while it has no nodes"
 }
 
 // deleted waits for a deletion, if there is one, and otherwise notes what is

@@ -27,6 +27,17 @@ func (r *run) phase() string {
 	return ""
 }
 
+// goingOn names the steps that have not ended.
+func (r *run) goingOn() string {
+	var names []string
+	for _, step := range r.status.Steps {
+		if step.Ended.IsZero() {
+			names = append(names, step.Name)
+		}
+	}
+	return strings.Join(names, " and ")
+}
+
 func details(s Status) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "**%s**", s.Phase)
@@ -39,6 +50,9 @@ func details(s Status) string {
 	b.WriteString("\n\n")
 	if s.Report != nil {
 		fmt.Fprintf(&b, "**%s.** %s\n\n", s.Report.Outcome, tally(s.Report.Counts))
+	}
+	if s.Ignored != "" {
+		fmt.Fprintf(&b, "`%s`\n\n", strings.ReplaceAll(s.Ignored, "`", "'"))
 	}
 	if !s.ApprovalUntil.IsZero() {
 		fmt.Fprintf(&b, "Waits for the cleanup approval until %s. Approve with one of\n\n"+

@@ -36,7 +36,7 @@ func (r *run) finish(ctx workflow.Context, workErr error) (workload.Report, erro
 	r.status.Report = report
 	r.show(done)
 
-	afterwards := r.tidy(done, report)
+	afterwards := r.tidy(ctx, done, report)
 	r.decide(ctx)
 	r.cleanUp(done)
 	afterwards.Wait(done)
@@ -74,6 +74,7 @@ func (r *run) endJob(ctx workflow.Context, workErr error) {
 // there is nothing to gather.
 func (r *run) gather(ctx workflow.Context, report *workload.Report) {
 	if !r.exists.outputs || !r.exists.job {
+		r.known = true
 		report.Counts = workload.Counts{Total: r.status.Files, Unfinished: r.status.Files}
 		return
 	}
@@ -83,9 +84,10 @@ func (r *run) gather(ctx workflow.Context, report *workload.Report) {
 	}, &gathered)
 	if err != nil {
 		r.note("the results could not be gathered: " + reasonOf(err))
-		report.Counts = workload.Counts{Total: r.status.Files, Unfinished: r.status.Files}
+		report.Counts = workload.Counts{Total: r.status.Files}
 		return
 	}
+	r.known = true
 	report.Counts, report.Failures, report.Results = gathered.Counts, gathered.Failures, gathered.Results
 	r.status.Counts = gathered.Counts
 }
@@ -104,10 +106,11 @@ func asError(report workload.Report) error {
 }
 
 // tidy deletes and empties at once what nobody needs to be asked about, and
-// fetches the outputs. The group that it answers is done when all that is.
-func (r *run) tidy(ctx workflow.Context, report *workload.Report) workflow.WaitGroup {
+// fetches the outputs, which alone a cancellation of asked ends. The group that
+// it answers is done when all that is.
+func (r *run) tidy(asked, ctx workflow.Context, report *workload.Report) workflow.WaitGroup {
 	group := workflow.NewWaitGroup(ctx)
-	begin := func(step string, options workflow.ActivityOptions, activity, input any, failed func(reason string)) {
+	begin := func(ctx workflow.Context, step string, options workflow.ActivityOptions, activity, input any, failed func(reason string)) {
 		group.Add(1)
 		future := r.begin(ctx, step, options, activity, input)
 		workflow.Go(ctx, func(ctx workflow.Context) {
@@ -119,20 +122,20 @@ func (r *run) tidy(ctx workflow.Context, report *workload.Report) workflow.WaitG
 	}
 	names := r.status.Resources
 	if r.exists.inputs {
-		begin(StepDeleteInputs, withinBound("delete the inputs", cleanupBound), act.DeleteContainer,
+		begin(ctx, StepDeleteInputs, withinBound("delete the inputs", cleanupBound), act.DeleteContainer,
 			activities.DeleteContainerInput{Owner: r.owner, Container: names.InputContainer},
 			func(reason string) {
 				r.leave("container " + names.InputContainer + ", which costs its storage (it could not be deleted: " + reason + ")")
 			})
 	}
 	if r.exists.pool && r.keepsPoolForNow() {
-		begin(StepEmptyPool, withinBound("take all nodes from the pool", cleanupBound), act.EmptyPool,
-			activities.PoolInput{Owner: r.owner, Pool: names.Pool},
-			func(reason string) { r.note("the pool could not be emptied: " + reason) })
+		r.emptying = r.begin(ctx, StepEmptyPool, withinBound("take all nodes from the pool", cleanupBound), act.EmptyPool,
+			activities.PoolInput{Owner: r.owner, Pool: names.Pool})
 	}
-	if dir := r.workload.Outputs.Dir; dir != "" && report.Results != "" {
-		options := onHost(withinBound("fetch the outputs to "+r.workload.Inputs.Host, fetchBound), r.workload.Inputs.Host, false)
-		begin(StepFetch, options, act.Fetch, activities.FetchInput{Container: names.OutputContainer, Directory: dir, Files: r.status.Files},
+	if dir := r.workload.Outputs.Dir; dir != "" && report.Results != "" && !r.cancelled {
+		firstContact := r.workload.Inputs.Dir == ""
+		options := onHost(withinBound("fetch the outputs to "+r.workload.Inputs.Host, fetchBound), r.workload.Inputs.Host, firstContact)
+		begin(asked, StepFetch, options, act.Fetch, activities.FetchInput{Container: names.OutputContainer, Directory: dir, Files: r.status.Files},
 			func(reason string) { r.notFetched(report, dir, reason) })
 	}
 	return group

@@ -1,11 +1,15 @@
 package workflows
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/durabatch/durabatch/activities"
 	"github.com/durabatch/durabatch/workload"
 )
 
@@ -23,7 +27,7 @@ const (
 
 	// InvalidWorkload is the type of the application error of a run whose
 	// workload was refused, before anything was created.
-	InvalidWorkload = "InvalidWorkload"
+	InvalidWorkload = activities.InvalidWorkload
 )
 
 // HostTaskQueue is the task queue of the activities that need files of one
@@ -36,6 +40,18 @@ type Approval struct {
 	Approve    *bool `json:"approve,omitempty"`
 	DeleteJob  *bool `json:"deleteJob,omitempty"`
 	DeletePool *bool `json:"deletePool,omitempty"`
+}
+
+// UnmarshalJSON refuses a key that it does not know: with a missing field
+// true, a misspelt refusal would approve.
+func (a *Approval) UnmarshalJSON(text []byte) error {
+	type plain Approval
+	decoder := json.NewDecoder(strings.NewReader(string(text)))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode((*plain)(a)); err != nil {
+		return fmt.Errorf("an approval is {\"approve\": true, \"deleteJob\": true, \"deletePool\": true}: %w", err)
+	}
+	return nil
 }
 
 // NewApproval spells an Approval out.
@@ -100,6 +116,8 @@ type Status struct {
 	Resources  workload.Resources `json:"resources"`       // the names, before and after they exist
 	Timeout    workload.Duration  `json:"timeout,omitzero"`
 	Deadline   time.Time          `json:"deadline,omitzero"` // of the work
+	// Ignored says why an approval signal was not followed.
+	Ignored string `json:"ignored,omitempty"`
 	// ApprovalUntil is set while the run waits for its approval.
 	ApprovalUntil time.Time        `json:"approvalUntil,omitzero"`
 	Report        *workload.Report `json:"report,omitempty"` // once there is a verdict, so before the approval

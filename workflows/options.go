@@ -8,15 +8,15 @@ import (
 )
 
 // heartbeatTimeout is how soon the death of a worker is noticed. Long
-// activities heartbeat whenever something moves, and several times a second
-// when they watch.
-const heartbeatTimeout = 20 * time.Second
+// activities heartbeat whenever something moves and with each look when they
+// watch; one call to Batch, with its retry, takes less.
+const heartbeatTimeout = 30 * time.Second
 
 // shortly is for activities of a few calls: create, patch, look.
 func shortly(summary string) workflow.ActivityOptions {
 	return workflow.ActivityOptions{
 		Summary:             summary,
-		StartToCloseTimeout: 5 * time.Minute,
+		StartToCloseTimeout: time.Minute,
 		RetryPolicy:         retryAlways(30 * time.Second),
 		// A mutation must be over before the cleanup begins.
 		WaitForCancellation: true,

@@ -46,9 +46,13 @@ type run struct {
 	status    Status
 	exists    existing
 	timedOut  bool
+	during    string            // the steps that went on when the timeout came
+	stuck     string            // why nothing moved then, when nothing did
 	cancelled bool              // before there was a verdict
 	failure   *workload.Failure // of the run itself, not of a task
+	known     bool              // what became of the tasks
 	notes     []string
+	emptying  workflow.Future // of the nodes of a pool that stays; nil: it does not
 
 	decision      *Approval
 	cleanedUp     bool
@@ -101,10 +105,11 @@ func (r *run) ownsInputs() bool { return r.workload.Inputs.Container == "" }
 // ownsPool says whether the pool is the run's own.
 func (r *run) ownsPool() bool { return r.workload.Pool.ID == "" }
 
-// access lasts to the worst-case end of the run: Batch ends the job at the
-// latest at its own timeout, and what it then still uploads gets an hour.
+// access lasts to the worst-case end of the run: a job that is created at the
+// last moment, whose own timeout is all that ends it, and an hour for what it
+// then still uploads.
 func (r *run) access() activities.Access {
-	worst := max(time.Duration(r.workload.Timeout), r.jobTimeout())
+	worst := time.Duration(r.workload.Timeout) + r.jobTimeout()
 	return activities.Access{Until: r.started.Add(worst + time.Hour)}
 }
 
@@ -128,50 +133,62 @@ func (r *run) work(ctx workflow.Context) error {
 	})
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		if timer.Get(ctx, nil) == nil {
-			r.timedOut = true
+			r.timedOut, r.during = true, r.goingOn()
 			cancel()
 		}
 	})
-	scan, err := r.scan(ctx)
+	found, err := r.scan(ctx)
 	if err != nil {
 		return err
 	}
-	upload := r.beginUpload(ctx, scan)
-	if err := r.createPoolAndJob(ctx); err != nil {
-		cancel()
-		return errors.Join(err, ignoreCanceled(upload.Get(ctx, nil)))
-	}
-	return r.runTasks(ctx, cancel, upload)
+	return r.runTasks(ctx, cancel, found)
 }
 
-// runTasks submits and waits while the upload goes on. Whatever fails first
-// stops the others; all of them are waited for, so that nothing still writes
-// when the cleanup begins.
-func (r *run) runTasks(ctx workflow.Context, cancel func(), upload workflow.Future) error {
-	submit, wait := r.beginSubmit(ctx), r.beginWait(ctx)
+// runTasks uploads while it creates pool and job, and submits and waits as soon
+// as there is a job. Whatever fails first stops the others; all of them are
+// waited for, so that nothing still writes when the cleanup begins.
+func (r *run) runTasks(ctx workflow.Context, cancel func(), found activities.ScanResult) error {
 	var first error
-	settle := func(err error) {
-		if err != nil && first == nil {
-			first = err
-			cancel()
-		}
-	}
+	begun := 0
 	selector := workflow.NewSelector(ctx)
-	selector.AddFuture(upload, func(f workflow.Future) { settle(f.Get(ctx, nil)) })
-	selector.AddFuture(submit, func(f workflow.Future) { settle(f.Get(ctx, nil)) })
-	selector.AddFuture(wait, func(f workflow.Future) {
-		var waited activities.WaitResult
-		err := f.Get(ctx, &waited)
-		if err == nil && waited.Failure != nil {
-			r.failure = waited.Failure
-			err = errors.New(waited.Failure.Message)
+	add := func(future workflow.Future, ended func(workflow.Future) error) {
+		begun++
+		selector.AddFuture(future, func(f workflow.Future) {
+			begun--
+			if err := ended(f); err != nil && first == nil {
+				first = err
+				cancel()
+			}
+		})
+	}
+	ended := func(f workflow.Future) error { return f.Get(ctx, nil) }
+	add(r.beginUpload(ctx, found), ended)
+	add(r.beginPoolAndJob(ctx), func(f workflow.Future) error {
+		if err := f.Get(ctx, nil); err != nil || first != nil {
+			return err
 		}
-		settle(err)
+		add(r.beginSubmit(ctx), ended)
+		add(r.beginWait(ctx), func(f workflow.Future) error { return r.waited(ctx, f) })
+		return nil
 	})
-	for range 3 {
+	for begun > 0 {
 		selector.Select(ctx)
 	}
 	return first
+}
+
+// waited keeps what the wait saw.
+func (r *run) waited(ctx workflow.Context, wait workflow.Future) error {
+	var result activities.WaitResult
+	if err := wait.Get(ctx, &result); err != nil {
+		return err
+	}
+	r.stuck = result.Reason
+	r.failure = result.Failure
+	if result.Failure != nil {
+		return errors.New(result.Failure.Message)
+	}
+	return ctx.Err() // a wait that was cancelled answers too
 }
 
 // refused says that the workload itself is what is wrong.
@@ -186,11 +203,11 @@ func denied(err error) bool {
 	return errors.As(err, &app) && app.Type() == activities.AccessDenied
 }
 
-func ignoreCanceled(err error) error {
-	if temporal.IsCanceledError(err) {
-		return nil
-	}
-	return err
+// final says that an activity's error proves that it created nothing: had an
+// earlier attempt, this one would have found it.
+func final(err error) bool {
+	var app *temporal.ApplicationError
+	return errors.As(err, &app) && app.NonRetryable()
 }
 
 // reasonOf is what a person has to know of an error of an activity.

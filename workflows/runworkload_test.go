@@ -31,6 +31,9 @@ type steps struct {
 	gather func(context.Context, activities.GatherInput) (activities.GatherResult, error)
 	fetch  func(context.Context, activities.FetchInput) (activities.FetchResult, error)
 	after  time.Duration // how long the wait takes
+	empty  error         // of EmptyPool
+
+	uploadAfter time.Duration // how long the upload takes
 
 	calls map[string]int
 	ended string // reason given to EndJob
@@ -87,7 +90,7 @@ func (s *steps) run(t *testing.T) (workload.Report, error) {
 	env := s.env
 	env.OnActivity(act.Check, mock.Anything, mock.Anything).Return(s.check).Maybe()
 	env.OnActivity(act.Scan, mock.Anything, mock.Anything).Return(s.scan).Maybe()
-	env.OnActivity(act.Upload, mock.Anything, mock.Anything).Return(s.upload).Maybe()
+	env.OnActivity(act.Upload, mock.Anything, mock.Anything).After(s.uploadAfter).Return(s.upload).Maybe()
 	env.OnActivity(act.CreatePool, mock.Anything, mock.Anything).Return(s.pool).Maybe()
 	env.OnActivity(act.CreateJob, mock.Anything, mock.Anything).Return(s.job).Maybe()
 	env.OnActivity(act.Submit, mock.Anything, mock.Anything).Return(s.submit).Maybe()
@@ -105,7 +108,7 @@ func (s *steps) run(t *testing.T) (workload.Report, error) {
 	}).Maybe()
 	env.OnActivity(act.EmptyPool, mock.Anything, mock.Anything).Return(func(context.Context, activities.PoolInput) error {
 		count("EmptyPool")
-		return nil
+		return s.empty
 	}).Maybe()
 	env.OnActivity(act.DeleteJob, mock.Anything, mock.Anything).Return(func(context.Context, activities.JobInput) error {
 		count("DeleteJob")
@@ -204,7 +207,9 @@ func TestCredentialsThatDoNotSufficeEndTheRun(t *testing.T) {
 		calls map[string]int
 	}{
 		"storage": {func(s *steps) {
-			s.scan = func(context.Context, activities.ScanInput) (activities.ScanResult, error) { return activities.ScanResult{}, denied }
+			s.scan = func(context.Context, activities.ScanInput) (activities.ScanResult, error) {
+				return activities.ScanResult{}, denied
+			}
 		}, map[string]int{}},
 		"batch": {func(s *steps) {
 			s.pool = func(context.Context, activities.CreatePoolInput) error { return denied }
@@ -290,7 +295,7 @@ func TestTimeoutEndsTheJobAndIsTheOutcome(t *testing.T) {
 	report, err := s.run(t)
 	require.Error(t, err)
 	require.Equal(t, workload.TimedOut, report.Outcome)
-	require.Equal(t, "The run's timeout of 30m came first. 2 of 5 tasks succeeded, 3 did not end.", report.Verdict)
+	require.Equal(t, "The run's timeout of 30m came first, during wait. 2 of 5 tasks succeeded, 3 did not end.", report.Verdict)
 	require.Equal(t, "RunTimedOut", s.ended)
 	require.Equal(t, 1, s.calls["DeletePool"])
 }
@@ -381,14 +386,13 @@ func TestFailureAtEachStepCleansUp(t *testing.T) {
 			s.upload = func(context.Context, activities.UploadInput) (activities.UploadResult, error) {
 				return activities.UploadResult{}, broken
 			}
-			s.after = time.Hour
-		}, map[string]int{"DeleteContainer": 1, "EndJob": 1, "EmptyPool": 1, "DeleteJob": 1, "DeletePool": 1}},
+		}, nil}, // the pool is being created at the same moment, and perhaps the job
 		"pool": {func(s *steps) {
 			s.pool = func(context.Context, activities.CreatePoolInput) error { return broken }
-		}, map[string]int{"DeleteContainer": 1, "EmptyPool": 1, "DeletePool": 1}},
+		}, map[string]int{"DeleteContainer": 1}}, // refused for good, so there is none
 		"job": {func(s *steps) {
 			s.job = func(context.Context, activities.CreateJobInput) error { return broken }
-		}, map[string]int{"DeleteContainer": 1, "EndJob": 1, "EmptyPool": 1, "DeleteJob": 1, "DeletePool": 1}},
+		}, map[string]int{"DeleteContainer": 1, "EmptyPool": 1, "DeletePool": 1}},
 		"submit": {func(s *steps) {
 			s.submit = func(context.Context, activities.SubmitInput) (activities.SubmitResult, error) {
 				return activities.SubmitResult{}, broken
@@ -413,35 +417,152 @@ func TestFailureAtEachStepCleansUp(t *testing.T) {
 			require.Error(t, err)
 			require.Equal(t, workload.Failed, report.Outcome)
 			require.Contains(t, report.Verdict, "It broke")
-			require.Equal(t, c.calls, s.calls)
+			if c.calls != nil {
+				require.Equal(t, c.calls, s.calls)
+			}
+			require.Equal(t, 1, s.calls["DeleteContainer"])
+			require.Equal(t, s.calls["EmptyPool"], s.calls["DeletePool"])
+			require.Equal(t, s.calls["EndJob"], s.calls["DeleteJob"])
+			require.Empty(t, report.Left)
 		})
 	}
 }
 
-// TestCancelAtAnyMomentCleansUp cancels the run at moments that fall into
-// different steps.
-func TestCancelAtAnyMomentCleansUp(t *testing.T) {
+// TestCancelAtEachStepCleansUp cancels the run from inside each step of the
+// work, which then ends as an activity does that heeds its cancellation.
+func TestCancelAtEachStepCleansUp(t *testing.T) {
 	t.Parallel()
-	for _, moment := range []time.Duration{0, time.Millisecond, time.Second, time.Minute} {
-		t.Run(moment.String(), func(t *testing.T) {
+	canceled := temporal.NewCanceledError()
+	for name, c := range map[string]struct {
+		at    func(s *steps, cancel func())
+		calls map[string]int
+	}{
+		"scan": {func(s *steps, cancel func()) {
+			s.scan = func(context.Context, activities.ScanInput) (activities.ScanResult, error) {
+				cancel()
+				return activities.ScanResult{}, canceled
+			}
+		}, map[string]int{"DeleteContainer": 1}},
+		"upload": {func(s *steps, cancel func()) {
+			s.upload = func(context.Context, activities.UploadInput) (activities.UploadResult, error) {
+				cancel()
+				return activities.UploadResult{}, canceled
+			}
+		}, nil},
+		"pool": {func(s *steps, cancel func()) {
+			s.pool = func(context.Context, activities.CreatePoolInput) error { cancel(); return canceled }
+		}, map[string]int{"DeleteContainer": 1, "DeletePool": 1}},
+		"job": {func(s *steps, cancel func()) {
+			s.job = func(context.Context, activities.CreateJobInput) error { cancel(); return canceled }
+		}, map[string]int{"DeleteContainer": 1, "EndJob": 1, "DeleteJob": 1, "DeletePool": 1}},
+		"submit": {func(s *steps, cancel func()) {
+			s.submit = func(context.Context, activities.SubmitInput) (activities.SubmitResult, error) {
+				cancel()
+				return activities.SubmitResult{}, canceled
+			}
+		}, map[string]int{"DeleteContainer": 1, "EndJob": 1, "DeleteJob": 1, "DeletePool": 1}},
+		"wait": {func(s *steps, cancel func()) {
+			s.wait = func(context.Context, activities.WaitInput) (activities.WaitResult, error) {
+				cancel()
+				return activities.WaitResult{Reason: "no nodes"}, nil
+			}
+		}, map[string]int{"DeleteContainer": 1, "EndJob": 1, "DeleteJob": 1, "DeletePool": 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newSteps(t)
-			s.after = time.Hour
 			s.gather = func(context.Context, activities.GatherInput) (activities.GatherResult, error) {
 				return activities.GatherResult{Counts: workload.Counts{Total: 5, Succeeded: 1, Unfinished: 4}, Results: "r"}, nil
 			}
-			s.env.RegisterDelayedCallback(s.env.CancelWorkflow, moment)
+			c.at(s, s.env.CancelWorkflow)
 			report, err := s.run(t)
 			require.True(t, temporal.IsCanceledError(err), "%v", err)
-			if report.Outcome == "" {
-				return // before the work began: nothing was created
-			}
 			require.Equal(t, workload.Cancelled, report.Outcome)
 			require.Empty(t, report.Left)
-			require.Equal(t, s.calls["EndJob"], s.calls["DeleteJob"])
-			require.Zero(t, s.calls["EmptyPool"], "nobody is asked, so the pool goes at once")
+			require.Less(t, report.Ended.Sub(report.Started), time.Minute, "nobody is asked")
+			if c.calls != nil {
+				require.Equal(t, c.calls, s.calls)
+			}
+			require.Equal(t, 1, s.calls["DeleteContainer"])
 		})
 	}
+}
+
+func TestUploadThatFailsEndsTheWaitForAPool(t *testing.T) {
+	t.Parallel()
+	s := newSteps(t)
+	s.upload = func(context.Context, activities.UploadInput) (activities.UploadResult, error) {
+		return activities.UploadResult{}, temporal.NewNonRetryableApplicationError("a.mp4 changed", activities.InputChanged, nil)
+	}
+	s.pool = func(context.Context, activities.CreatePoolInput) error {
+		return temporal.NewApplicationError("quota", "PoolQuotaReached")
+	}
+	s.signal(2*time.Hour, workflows.Approval{})
+	report, err := s.run(t)
+	require.Error(t, err)
+	require.Contains(t, report.Verdict, "A.mp4 changed")
+	require.Equal(t, workload.Failed, report.Outcome)
+}
+
+func TestTimeoutSaysWhyNothingMoved(t *testing.T) {
+	t.Parallel()
+	s := newSteps(t)
+	s.wait = func(context.Context, activities.WaitInput) (activities.WaitResult, error) {
+		return activities.WaitResult{Reason: "pool p got no nodes: AccountCoreQuotaReached"}, nil
+	}
+	s.after = 0
+	s.gather = func(context.Context, activities.GatherInput) (activities.GatherResult, error) {
+		return activities.GatherResult{Counts: workload.Counts{Total: 5, Unfinished: 5}, Results: "r"}, nil
+	}
+	s.submit = func(context.Context, activities.SubmitInput) (activities.SubmitResult, error) {
+		s.env.CancelWorkflow()
+		return activities.SubmitResult{}, temporal.NewCanceledError()
+	}
+	report, err := s.run(t)
+	require.Error(t, err)
+	require.NotContains(t, report.Verdict, "AccountCoreQuotaReached", "a cancelled run was not stuck")
+
+	s = newSteps(t)
+	s.wait = func(context.Context, activities.WaitInput) (activities.WaitResult, error) {
+		return activities.WaitResult{Reason: "pool p got no nodes: AccountCoreQuotaReached"}, nil
+	}
+	s.uploadAfter = time.Hour
+	s.gather = func(context.Context, activities.GatherInput) (activities.GatherResult, error) {
+		return activities.GatherResult{Counts: workload.Counts{Total: 5, Unfinished: 5}, Results: "r"}, nil
+	}
+	s.signal(2*time.Hour, workflows.Approval{})
+	report, err = s.run(t)
+	require.Error(t, err)
+	require.Equal(t, workload.TimedOut, report.Outcome, report.Verdict)
+	require.Contains(t, report.Verdict, "during upload")
+	require.Contains(t, report.Verdict, "AccountCoreQuotaReached")
+}
+
+func TestMisspeltApprovalDecidesNothing(t *testing.T) {
+	t.Parallel()
+	s := newSteps(t)
+	s.env.RegisterDelayedCallback(func() {
+		s.env.SignalWorkflow(workflows.ApprovalSignal, map[string]bool{"aprove": false})
+	}, time.Hour)
+	s.env.RegisterDelayedCallback(func() {
+		status := s.status(t)
+		require.Contains(t, status.Ignored, "aprove")
+		require.Equal(t, workflows.StepApproval, status.Phase)
+		s.env.SignalWorkflow(workflows.ApprovalSignal, workflows.NewApproval(false, false))
+	}, 2*time.Hour)
+	report, err := s.run(t)
+	require.NoError(t, err)
+	require.Len(t, report.Left, 2)
+}
+
+func TestPoolWhoseNodesStaySaysSo(t *testing.T) {
+	t.Parallel()
+	s := newSteps(t)
+	s.empty = temporal.NewNonRetryableApplicationError("nodes stay", "RemoveNodesFailed", nil)
+	s.signal(time.Hour, workflows.NewApproval(true, false))
+	report, err := s.run(t)
+	require.NoError(t, err)
+	require.Contains(t, report.Left[0], "whose nodes are billed")
 }
 
 func TestCancelDuringApprovalDeletes(t *testing.T) {
@@ -477,5 +598,5 @@ func TestNoWorkerOnTheHostEndsTheRunWithinMinutes(t *testing.T) {
 	report, err := s.run(t)
 	require.Error(t, err)
 	require.Contains(t, report.Verdict, "start bin/worker there (task queue durabatch@here)")
-	require.Empty(t, s.calls)
+	require.Equal(t, map[string]int{"DeleteContainer": 1}, s.calls, "an attempt before may have made it")
 }

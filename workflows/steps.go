@@ -46,16 +46,16 @@ func (r *run) scan(ctx workflow.Context) (activities.ScanResult, error) {
 	var found activities.ScanResult
 	err := r.do(ctx, StepScan, options, act.Scan, activities.ScanInput{
 		Owner: r.owner, Inputs: w.Inputs, Task: w.Task,
-		InputContainer: r.status.Resources.InputContainer, OutputContainer: r.status.Resources.OutputContainer,
+		InputContainer: r.status.Resources.InputContainer, OutputContainer: r.status.Resources.OutputContainer, Access: r.access(),
 	}, &found)
-	switch {
-	case noWorkerCame(err):
-		return found, temporal.NewNonRetryableApplicationError(fmt.Sprintf(
-			"no worker for the files of %s: start bin/worker there (task queue %s), or correct inputs.host", w.Inputs.Host, HostTaskQueue(w.Inputs.Host)), "NoWorker", err)
-	case refused(err), denied(err):
+	if refused(err) || denied(err) {
 		return found, err // nothing was created
 	}
 	r.exists.outputs, r.exists.inputs = true, r.ownsInputs()
+	if noWorkerCame(err) {
+		return found, temporal.NewNonRetryableApplicationError(fmt.Sprintf(
+			"no worker for the files of %s: start bin/worker there (task queue %s), or correct inputs.host", w.Inputs.Host, HostTaskQueue(w.Inputs.Host)), "NoWorker", err)
+	}
 	r.status.Files, r.status.Bytes = found.Files, found.Bytes
 	return found, err
 }
@@ -81,6 +81,13 @@ func (r *run) beginUpload(ctx workflow.Context, found activities.ScanResult) wor
 	})
 }
 
+// beginPoolAndJob starts the creation of one after the other.
+func (r *run) beginPoolAndJob(ctx workflow.Context) workflow.Future {
+	created, settable := workflow.NewFuture(ctx)
+	workflow.Go(ctx, func(ctx workflow.Context) { settable.Set(nil, r.createPoolAndJob(ctx)) })
+	return created
+}
+
 func (r *run) createPoolAndJob(ctx workflow.Context) error {
 	w, names := r.workload, r.status.Resources
 	r.exists.pool = r.ownsPool()
@@ -91,15 +98,17 @@ func (r *run) createPoolAndJob(ctx workflow.Context) error {
 	if err := r.do(ctx, StepPool, shortly(summary), act.CreatePool, activities.CreatePoolInput{
 		Owner: r.owner, ID: names.Pool, Pool: w.Pool, Slots: w.Task.Slots, Access: r.access(),
 	}, nil); err != nil {
-		r.exists.pool = r.exists.pool && !denied(err)
+		r.exists.pool = r.exists.pool && !final(err)
 		return err
 	}
 	r.exists.job = true
 	job := w.Job
 	job.Timeout = workload.Duration(r.jobTimeout())
-	return r.do(ctx, StepJob, shortly("create job"), act.CreateJob, activities.CreateJobInput{
+	err := r.do(ctx, StepJob, shortly("create job"), act.CreateJob, activities.CreateJobInput{
 		Owner: r.owner, ID: names.Job, Pool: names.Pool, Job: job,
 	}, nil)
+	r.exists.job = !final(err)
+	return err
 }
 
 func (r *run) beginSubmit(ctx workflow.Context) workflow.Future {

@@ -13,26 +13,29 @@ func (r *run) judge(report *workload.Report, workErr error) {
 	if r.failure != nil {
 		report.Failures = append([]workload.Failure{*r.failure}, report.Failures...)
 	}
-	counts := report.Counts
+	counts, tally := report.Counts, tally(report.Counts)
+	if !r.known {
+		tally = "What became of the tasks is not known: their results could not be gathered"
+	}
 	switch {
 	case r.cancelled:
 		report.Outcome = workload.Cancelled
-		report.Verdict = "The run was cancelled. " + tally(counts) + "."
+		report.Verdict = "The run was cancelled. " + tally + "."
 	case counts.Total > 0 && counts.Succeeded == counts.Total:
 		report.Outcome = workload.Succeeded
 		report.Verdict = "All " + tasks(counts.Total) + " succeeded."
 	case r.timedOut:
 		report.Outcome = workload.TimedOut
-		report.Verdict = fmt.Sprintf("The run's timeout of %s came first. %s.", r.workload.Timeout, tally(counts))
+		report.Verdict = fmt.Sprintf("The run's timeout of %s came first, during %s. %s.", r.workload.Timeout, r.during, tally)
+		if r.stuck != "" {
+			report.Verdict += " " + sentence(r.stuck)
+		}
 	case workErr != nil:
 		report.Outcome = workload.Failed
-		report.Verdict = sentence(reasonOf(workErr)) + " " + tally(counts) + "."
-	case report.Results == "":
-		report.Outcome = workload.Failed
-		report.Verdict = "The tasks ended, but their results could not be gathered."
+		report.Verdict = sentence(reasonOf(workErr)) + " " + tally + "."
 	default:
 		report.Outcome = workload.Failed
-		report.Verdict = tally(counts) + "." + example(report.Failures)
+		report.Verdict = tally + "." + example(report.Failures)
 	}
 }
 
