@@ -138,7 +138,7 @@ pool:
 	require.Equal(t, exitFailed, ended.code, ended.stderr)
 	report := ended.report(t)
 	require.Equal(t, workload.Failed, report.Outcome)
-	require.Contains(t, report.Verdict, "the start task (pool.startTask) failed on every node of pool "+report.Resources.Pool+" with exit code 7")
+	require.Contains(t, report.Verdict, "The start task (pool.startTask) failed on every node of pool "+report.Resources.Pool+" with exit code 7")
 	require.Equal(t, "E: no such package", report.Failures[0].Stderr)
 	require.Contains(t, ended.stderr, "E: no such package")
 	s.requireCleanedUp(t, report.Resources)
@@ -186,7 +186,7 @@ func TestNoWorkerForTheFiles(t *testing.T) {
 	report, told := s.run(t, id, file, exitFailed)
 
 	require.Contains(t, told.stderr, "no worker polls the task queue durabatch@nowhere")
-	require.Contains(t, report.Verdict, "no worker for the files of nowhere: start bin/worker there (task queue durabatch@nowhere), or correct inputs.host")
+	require.Contains(t, report.Verdict, "No worker for the files of nowhere: start bin/worker there (task queue durabatch@nowhere), or correct inputs.host")
 	require.Less(t, took(report.Started, report.Ended), 3*time.Minute)
 	r := report.Resources
 	require.False(t, s.poolExists(t, r.Pool))

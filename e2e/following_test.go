@@ -20,7 +20,7 @@ func TestComeBack(t *testing.T) {
 	k := newKilling(t, s, 2, false)
 	follower := s.begin(t, "run", "--id", k.id, k.file)
 	s.untilRunning(t, k.id, 2)
-	require.NoError(t, follower.cmd.Process.Signal(os.Interrupt))
+	require.NoError(t, follower.Process.Signal(os.Interrupt))
 	left := follower.wait(t)
 	require.Equal(t, exitInterrupted, left.code, left.stderr)
 	require.Contains(t, left.stdout, "Come back with: starter watch "+k.id)
@@ -54,10 +54,11 @@ func TestLocalRun(t *testing.T) {
 	cmd := exec.Command(filepath.Join(bin, "local"), "run", "--data", data, "--json", "--yes", file)
 	cmd.Env = localEnviron()
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	ended, err := startTied(cmd)
+	local, err := startChild(cmd)
 	require.NoError(t, err)
+	<-local.ended
 	exit := (*exec.ExitError)(nil)
-	require.ErrorAs(t, <-ended, &exit, stderr.String())
+	require.ErrorAs(t, local.err, &exit, stderr.String())
 	require.Equal(t, exitFailed, exit.Sys().(syscall.WaitStatus).ExitStatus(), stderr.String())
 
 	report := result{stdout: stdout.String(), stderr: stderr.String()}.report(t)

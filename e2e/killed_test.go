@@ -159,6 +159,7 @@ func (k *killing) goOn(t *testing.T, before created) {
 func (s *stack) interruptWait(t *testing.T, name string, attempts int32, interrupt func(workload.Resources)) {
 	t.Helper()
 	k := newKilling(t, s, 6, false)
+	s.tellIfFailed(t, k.id)
 	follower := k.begin(t, "run", "--json", "--yes", "--id", k.id, k.file)
 	k.untilRunning(t, k.id, 4)
 	resources := k.resources(t, k.id)

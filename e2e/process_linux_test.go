@@ -11,12 +11,6 @@ import (
 	"syscall"
 )
 
-// process is one that runs.
-type process struct {
-	pid     int
-	command string
-}
-
 // processesWith finds the processes that have text in their command line,
 // their environment, or the name of their working directory. Zombies have
 // neither.
@@ -42,19 +36,10 @@ func processesWith(text string) ([]process, error) {
 	return found, nil
 }
 
-// startTied starts cmd so that it is told to end should this test be killed,
-// and returns where its end will be told. The kernel ties a child to the thread
-// that started it, so one thread stays.
-func startTied(cmd *exec.Cmd) (<-chan error, error) {
+// tie has the kernel end a child that this goroutine is about to start, should
+// the tests be killed. The tie is to the thread that starts it, which stays with
+// the goroutine.
+func tie(cmd *exec.Cmd) {
+	runtime.LockOSThread()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
-	started, ended := make(chan error, 1), make(chan error, 1)
-	go func() {
-		runtime.LockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			ended <- cmd.Wait()
-		}
-	}()
-	return ended, <-started
 }

@@ -8,12 +8,6 @@ import (
 	"strings"
 )
 
-// process is one that runs.
-type process struct {
-	pid     int
-	command string
-}
-
 // processesWith finds the processes that have text in their command line or
 // their environment.
 func processesWith(text string) ([]process, error) {
@@ -36,13 +30,5 @@ func processesWith(text string) ([]process, error) {
 	return found, nil
 }
 
-// startTied starts cmd and returns where its end will be told. There is no way
-// to have it end with this test, should the test be killed.
-func startTied(cmd *exec.Cmd) (<-chan error, error) {
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	return ended, nil
-}
+// tie does nothing: there is no way here to have a child end with its parent.
+func tie(*exec.Cmd) {}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -35,9 +34,8 @@ const (
 type stack struct {
 	dir    string
 	env    map[string]string // what DIR/env says
-	local  *exec.Cmd
-	ended  <-chan error
-	stderr *output
+	local  *child            // nil: it does not run
+	stderr *output           // of local
 
 	temporal client.Client
 	batch    *azbatch.Client
@@ -64,19 +62,20 @@ func startStack(dir string) (*stack, error) {
 }
 
 func (s *stack) up() error {
-	s.local = exec.Command(filepath.Join(bin, "local"), "up", "--data", s.dir)
-	s.local.Env = localEnviron()
+	cmd := exec.Command(filepath.Join(bin, "local"), "up", "--data", s.dir)
+	cmd.Env = localEnviron()
 	stdout := newOutput()
-	s.local.Stdout, s.local.Stderr = stdout, s.stderr
-	var err error
-	if s.ended, err = startTied(s.local); err != nil {
+	cmd.Stdout, cmd.Stderr = stdout, s.stderr
+	local, err := startChild(cmd)
+	if err != nil {
 		return err
 	}
+	s.local = local
 	select {
 	case <-stdout.line:
-	case err = <-s.ended:
-		s.ended = nil
-		return fmt.Errorf("local up ended before it was ready: %w\n%s", err, s.stderr)
+	case <-s.local.ended:
+		s.local = nil
+		return fmt.Errorf("local up ended before it was ready: %w\n%s", local.err, s.stderr)
 	case <-time.After(startBound):
 		return fmt.Errorf("local up was not ready within %s:\n%s", startBound, s.stderr)
 	}
@@ -119,7 +118,7 @@ func (s *stack) connect() error {
 	}
 	s.temporal, err = client.Dial(client.Options{
 		HostPort: s.env["TEMPORAL_ADDRESS"], Namespace: s.env["TEMPORAL_NAMESPACE"],
-		Logger: log.NewStructuredLogger(slog.New(slog.NewTextHandler(io.Discard, nil))),
+		Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler)),
 	})
 	return err
 }
@@ -135,7 +134,7 @@ func (s *stack) stop() error {
 }
 
 func (s *stack) down() error {
-	if s.ended == nil {
+	if s.local == nil {
 		return nil
 	}
 	if err := s.local.Process.Signal(syscall.SIGTERM); err != nil {
@@ -143,11 +142,11 @@ func (s *stack) down() error {
 	}
 	var err error
 	select {
-	case err = <-s.ended:
+	case <-s.local.ended:
+		err = s.local.err
 	case <-time.After(stopBound):
-		err = fmt.Errorf("local did not stop within %s", stopBound)
-		_ = s.local.Process.Kill()
-		<-s.ended
+		err = errors.Join(fmt.Errorf("local did not stop within %s", stopBound), s.local.Process.Kill())
+		<-s.local.ended
 	}
 	return errors.Join(err, s.endLeftovers())
 }
@@ -196,7 +195,7 @@ func (s *stack) powerCut(t *testing.T) {
 	for _, pid := range pids {
 		require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
 	}
-	<-s.ended
+	<-s.local.ended
 	require.NoError(t, s.up())
 }
 
@@ -236,6 +235,19 @@ func (s *stack) environ() []string {
 		env = append(env, name+"="+value)
 	}
 	return env
+}
+
+// tellIfFailed has a test that fails say what Temporal knows of its run.
+func (s *stack) tellIfFailed(t *testing.T, id string) {
+	t.Cleanup(func() {
+		if !t.Failed() {
+			return
+		}
+		cmd := exec.Command(filepath.Join(bin, "temporal"), "workflow", "describe", "--workflow-id", id)
+		cmd.Env = s.environ()
+		out, err := cmd.CombinedOutput()
+		t.Logf("%s(%v)", out, err)
+	})
 }
 
 // temporalCLI runs bin/temporal, which has to succeed, and returns its output.

@@ -50,10 +50,9 @@ func (r result) report(t *testing.T) workload.Report {
 
 // running is a starter in the background.
 type running struct {
-	cmd            *exec.Cmd
+	*child
 	stdout, stderr *output
 	began          time.Time
-	ended          <-chan error
 }
 
 // begin starts bin/starter with args, to end with the test at the latest.
@@ -61,24 +60,24 @@ func (s *stack) begin(t *testing.T, args ...string) *running {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), runBound)
 	r := &running{stdout: newOutput(), stderr: newOutput(), began: time.Now()}
-	r.cmd = exec.CommandContext(ctx, filepath.Join(bin, "starter"), args...)
-	r.cmd.Env, r.cmd.Stdout, r.cmd.Stderr = s.environ(), r.stdout, r.stderr
-	var err error
-	r.ended, err = startTied(r.cmd)
-	require.NoError(t, err)
 	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, filepath.Join(bin, "starter"), args...)
+	cmd.Env, cmd.Stdout, cmd.Stderr = s.environ(), r.stdout, r.stderr
+	var err error
+	r.child, err = startChild(cmd)
+	require.NoError(t, err)
 	return r
 }
 
 // wait returns how the starter ended.
 func (r *running) wait(t *testing.T) result {
 	t.Helper()
-	err := <-r.ended
+	<-r.ended
 	got := result{stdout: r.stdout.String(), stderr: r.stderr.String(), took: time.Since(r.began)}
-	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.Exited() {
+	if exit := (*exec.ExitError)(nil); errors.As(r.err, &exit) && exit.Exited() {
 		got.code = exit.ExitCode()
 	} else {
-		require.NoError(t, err, "starter was killed:\n%s%s", got.stdout, got.stderr)
+		require.NoError(t, r.err, "starter was killed:\n%s%s", got.stdout, got.stderr)
 	}
 	return got
 }
@@ -93,6 +92,7 @@ func (s *stack) starter(t *testing.T, args ...string) result {
 // cleanup, and has it end with that exit code.
 func (s *stack) run(t *testing.T, id, file string, code int) (workload.Report, result) {
 	t.Helper()
+	s.tellIfFailed(t, id)
 	got := s.starter(t, "run", "--json", "--yes", "--id", id, file)
 	require.Equal(t, code, got.code, "exit code of starter run:\n%s%s", got.stdout, got.stderr)
 	return got.report(t), got
@@ -101,6 +101,7 @@ func (s *stack) run(t *testing.T, id, file string, code int) (workload.Report, r
 // start starts a run and returns without following it.
 func (s *stack) start(t *testing.T, id, file string) {
 	t.Helper()
+	s.tellIfFailed(t, id)
 	got := s.starter(t, "start", "--json", "--id", id, file)
 	require.Equal(t, exitSucceeded, got.code, got.stderr)
 	var answer struct{ WorkflowID, RunID string }
