@@ -32,10 +32,11 @@ func (a *Activities) Fetch(ctx context.Context, in FetchInput) (FetchResult, err
 	}
 	defer func() { _ = downloader.Close() }()
 	container := a.Storage.Container(in.Container)
-	progress := beat{ctx: ctx, progress: workload.Progress{Step: "fetch", Total: in.Files}}
+	progress := &beat{ctx: ctx, progress: workload.Progress{Step: "fetch", Total: in.Files}}
 	results := transfer.Parts[workload.Result]{Container: container, Prefix: resultsPrefix}
 	var fetched FetchResult
 	parts, ctx := errgroup.WithContext(ctx)
+	go progress.keep(ctx)
 	parts.SetLimit(partsAtOnce)
 	for part, last := 0, false; !last; part++ {
 		var some []workload.Result

@@ -33,6 +33,22 @@ type beat struct {
 	last     time.Time
 }
 
+// keep heartbeats every few seconds until the context ends, for transfers that
+// wait for their turn behind those of other runs. It hides no hang: a
+// connection on which nothing moves is given up, see package azure.
+func (b *beat) keep(ctx context.Context) {
+	ticker := time.NewTicker(5 * time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			b.update(func(*workload.Progress) {})
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // update changes the progress and tells Temporal of it.
 func (b *beat) update(change func(*workload.Progress)) {
 	b.mu.Lock()

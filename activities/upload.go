@@ -45,6 +45,7 @@ func (a *Activities) Upload(ctx context.Context, in UploadInput) (UploadResult, 
 		beat: beat{ctx: ctx, progress: workload.Progress{Step: "upload", Total: in.Files}},
 	}
 	parts, ctx := errgroup.WithContext(ctx)
+	go u.beat.keep(ctx)
 	parts.SetLimit(partsAtOnce)
 	for n := range in.Parts {
 		parts.Go(func() error { return u.part(ctx, n) })

@@ -58,9 +58,10 @@ func options(onFatal func(error)) worker.Options {
 		// than two seconds of either may be lost. Less would not do: the SDK gives
 		// one heartbeat as long to arrive, and stops the attempt when it does not.
 		MaxHeartbeatThrottleInterval: 2 * time.Second,
-		// An activity is a run's long step, with many files or requests at once
-		// inside it: this bounds the runs one worker serves, not their speed.
-		MaxConcurrentActivityExecutionSize:     100,
+		// Most activities are waits, which cost next to nothing but the slot; what
+		// moves bytes has its own limits. Too few slots would let the waits of
+		// many runs keep out the submissions they wait for.
+		MaxConcurrentActivityExecutionSize:     1000,
 		MaxConcurrentWorkflowTaskExecutionSize: 20,
 		Interceptors:                           []interceptor.WorkerInterceptor{&scrubber{}},
 		OnFatalError:                           onFatal,
