@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -21,7 +20,6 @@ const (
 	InputChanged    = "InputChanged"    // a file is not what it was when it was listed
 	AccessDenied    = "AccessDenied"    // the credentials do not suffice for the first thing that was asked
 	OutputChanged   = "OutputChanged"   // a blob is not what the results say of it
-	LocalFile       = "LocalFile"       // the worker's own file system refused
 )
 
 // fail says to Temporal what went wrong while doing something to a resource:
@@ -33,9 +31,6 @@ func fail(err error, doing string, args ...any) error {
 	}
 	if app := (*temporal.ApplicationError)(nil); errors.As(err, &app) {
 		return err
-	}
-	if local := (*fs.PathError)(nil); errors.As(err, &local) {
-		return refuse(LocalFile, "%s: %v", fmt.Sprintf(doing, args...), err)
 	}
 	e := azure.Explain(err)
 	options := temporal.ApplicationErrorOptions{

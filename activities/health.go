@@ -33,6 +33,9 @@ func (a *Activities) lookAtPool(ctx context.Context, in WaitInput, seen *sight) 
 		return err
 	}
 	seen.nodes = nodes
+	if nodes.total() > 0 && nodes.of(azbatch.NodeStateIdle, azbatch.NodeStateRunning) == 0 {
+		seen.reason = fmt.Sprintf("no node of pool %s is ready yet: %s", in.Pool, nodes)
+	}
 	if value(pool.AllocationState) != azbatch.AllocationStateSteady {
 		return nil
 	}

@@ -3,6 +3,9 @@ package activities
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
@@ -178,6 +181,15 @@ func (n nodeCounts) add(c *azbatch.NodeCounts) {
 			n[string(state.name)] += *state.count
 		}
 	}
+}
+
+// String lists the states in the order of their names: "2 starting, 1 unusable".
+func (n nodeCounts) String() string {
+	var parts []string
+	for _, state := range slices.Sorted(maps.Keys(n)) {
+		parts = append(parts, fmt.Sprintf("%d %s", n[state], state))
+	}
+	return strings.Join(parts, ", ")
 }
 
 func (n nodeCounts) of(states ...azbatch.NodeState) int32 {

@@ -158,7 +158,7 @@ func (g *gathering) completed(ctx context.Context, input workload.Input, task az
 			result.State = workload.TaskUnfinished
 		}
 	case missing != "":
-		result.Failure = &workload.Failure{Code: "OutputMissing", Message: "the command succeeded but left no " + missing}
+		result.Failure = &workload.Failure{Code: "OutputMissing", Message: "its task succeeded, but " + missing + " is not in the output container: the command did not write it, or it was lost after its upload"}
 	default:
 		result.State = workload.TaskSucceeded
 	}

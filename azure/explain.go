@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,11 +29,12 @@ const (
 	CodeCertificate = "Certificate"
 	CodeCredential  = "Credential"
 	CodeCancelled   = "Cancelled"
+	CodeFile        = "LocalFile"
 )
 
 // Explanation is an error as a program and a person need it.
 type Explanation struct {
-	Code    string // the service's own, or one of CodeNetwork to CodeCancelled; may be empty
+	Code    string // the service's own, or one of CodeNetwork to CodeFile; may be empty
 	Status  int    // of HTTP; 0 when no service answered
 	Kind    Kind
 	Message string // what happened, on one line of at most 1 KiB, without secrets
@@ -68,7 +71,7 @@ func Explain(err error) Explanation {
 		return Explanation{}
 	}
 	for _, explain := range []func(error) (Explanation, bool){
-		explainResponse, explainSignIn, explainContext, explainCertificate, explainNetwork,
+		explainResponse, explainSignIn, explainContext, explainFile, explainCertificate, explainNetwork,
 	} {
 		if e, ok := explain(err); ok {
 			e.Message = oneLine(e.Message)
@@ -184,6 +187,18 @@ func explainContext(err error) (Explanation, bool) {
 		return Explanation{Code: CodeTimeout, Kind: Retry, Message: err.Error()}, true
 	}
 	return Explanation{}, false
+}
+
+// explainFile must come before explainNetwork: the errno in a file's error has
+// the methods of a net.Error.
+func explainFile(err error) (Explanation, bool) {
+	_, path := errors.AsType[*fs.PathError](err)
+	_, link := errors.AsType[*os.LinkError](err)
+	if !path && !link {
+		return Explanation{}, false
+	}
+	return Explanation{Code: CodeFile, Kind: Refused, Message: err.Error(),
+		Advice: "look at this machine's file of that name, its directory, and the space and rights there"}, true
 }
 
 func explainCertificate(err error) (Explanation, bool) {

@@ -5,10 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -215,4 +219,21 @@ func TestResizeError(t *testing.T) {
 		require.Equal(t, permanent, got, code)
 		require.NotEmpty(t, advice, code)
 	}
+}
+
+// TestFileErrorsAreNotTheNetworks: an errno has the methods of a net.Error.
+func TestFileErrorsAreNotTheNetworks(t *testing.T) {
+	t.Parallel()
+	for _, err := range []error{
+		&os.LinkError{Op: "renameat", Old: "a", New: "b", Err: syscall.EEXIST},
+		&fs.PathError{Op: "write", Path: "a", Err: syscall.ENOSPC},
+		fmt.Errorf("download: %w", &fs.PathError{Op: "mkdir", Path: "a", Err: syscall.ENOTDIR}),
+	} {
+		e := Explain(err)
+		require.Equal(t, CodeFile, e.Code, "%v", err)
+		require.False(t, e.Retryable(), "%v", err)
+	}
+	e := Explain(&net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)})
+	require.Equal(t, CodeNetwork, e.Code)
+	require.True(t, e.Retryable())
 }

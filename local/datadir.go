@@ -20,6 +20,9 @@ func lockDir(dir string) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("cannot make the data directory: %w", err)
 	}
+	if err := checkOurs(dir); err != nil {
+		return nil, err
+	}
 	if err := os.Chmod(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("the data directory holds keys, and cannot be kept from other users: %w", err)
 	}
@@ -45,6 +48,19 @@ func lockDir(dir string) (*os.File, error) {
 		return nil, err
 	}
 	return lock, nil
+}
+
+// checkOurs refuses a directory that somebody uses for something else: a
+// stack's would become unreadable to others.
+func checkOurs(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) == 0 {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(dir, "lock")); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s holds files that are no stack's: choose an empty or a new directory with --data", dir)
+	}
+	return nil
 }
 
 // loadKey returns the account key that path keeps, a new random one at first:

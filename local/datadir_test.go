@@ -59,3 +59,15 @@ func TestTail(t *testing.T) {
 	require.Equal(t, strings.Repeat("    line\n", 19)+"    last\n", tail(path, 4))
 	require.Empty(t, tail(path, 4+31*5))
 }
+
+func TestSomebodyElsesDirectoryIsRefused(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	require.NoError(t, os.Chmod(dir, 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "thesis.tex"), nil, 0o600))
+	_, err := lockDir(dir)
+	require.ErrorContains(t, err, "holds files that are no stack's")
+	info, err := os.Stat(dir)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o755), info.Mode().Perm(), "its mode is untouched")
+}

@@ -50,6 +50,10 @@ func (s *stack) azurite() part {
 		name: azuritePart,
 		path: s.programs.node,
 		args: []string{
+			// Azurite saves its index at the first SIGTERM and dies in the middle
+			// of that at a second one, which the kernel may send when this
+			// process is killed.
+			"--import", "data:text/javascript,process.on('SIGTERM',()=>{})",
 			s.programs.azurite,
 			"--location", filepath.Join(s.dir, azuritePart),
 			"--blobHost", "127.0.0.1",

@@ -291,7 +291,7 @@ func TestSupportedImages(t *testing.T) {
 		Filter: to.Ptr("nodeAgentSKUId eq 'batch.node.ubuntu 24.04'"),
 	}).NextPage(ctx)
 	require.NoError(t, err)
-	require.Len(t, page.Value, 1)
+	require.Len(t, page.Value, 2, "of both generations")
 	require.Equal(t, "canonical", *page.Value[0].ImageReference.Publisher)
 	require.Equal(t, azbatch.OSTypeLinux, *page.Value[0].OSType)
 }

@@ -210,7 +210,8 @@ func (s *Service) Close() error {
 	s.cancel()
 	s.deadlines.stop()
 	s.background.Wait()
-	return s.store.Close()
+	// What left its task's session, as setsid(1) lets it, ends at the latest here.
+	return errors.Join(node.EndOrphansBelow(s.nodesDir()), s.store.Close())
 }
 
 // spawn runs f beside everything else; Close waits for it.

@@ -101,10 +101,17 @@ func (t *server) explain(err error, workflowID, doing string) error {
 	if errors.As(err, &notFound) {
 		return usagef("there is no run %s in namespace %s at %s. See which there are: starter list", nameOf(workflowID), t.namespace, t.address)
 	}
+	if missing := (*serviceerror.NamespaceNotFound)(nil); errors.As(err, &missing) {
+		return t.noNamespace()
+	}
 	if isUnreachable(err) {
 		return unreachablef("could not %s run %s: Temporal at %s does not answer: %w. Try again when it is back", doing, nameOf(workflowID), t.address, err)
 	}
 	return failedf("could not %s run %s: %w", doing, nameOf(workflowID), err)
+}
+
+func (t *server) noNamespace() error {
+	return usagef("there is no namespace %s at %s: set TEMPORAL_NAMESPACE to one that there is, or make it with temporal operator namespace create", t.namespace, t.address)
 }
 
 func isUnreachable(err error) bool {

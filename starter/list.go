@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 )
 
@@ -57,6 +59,9 @@ func (s *starter) list(ctx context.Context, limit int) error {
 		Query:    "WorkflowType = '" + workflowType + "'",
 		PageSize: int32(limit),
 	})
+	if missing := (*serviceerror.NamespaceNotFound)(nil); errors.As(err, &missing) {
+		return t.noNamespace()
+	}
 	if isUnreachable(err) {
 		return unreachablef("could not list the runs: Temporal at %s does not answer: %w", t.address, err)
 	}

@@ -53,7 +53,7 @@ func onHost(options workflow.ActivityOptions, host string, firstContact bool) wo
 	return options
 }
 
-const hostPatience = 2 * time.Minute
+const hostPatience = 90 * time.Second
 
 // retryAlways retries without an attempt limit: activities themselves say which
 // errors no attempt can mend.

@@ -216,6 +216,9 @@ func reasonOf(err error) string {
 	if errors.As(err, &app) {
 		return app.Message()
 	}
+	if temporal.IsCanceledError(err) {
+		return "stopped"
+	}
 	var timeout *temporal.TimeoutError
 	var activity *temporal.ActivityError
 	if errors.As(err, &timeout) && errors.As(err, &activity) {
