@@ -95,6 +95,7 @@ func TestKilled(t *testing.T) {
 	t.Run("batch in wait", func(t *testing.T) {
 		s.interruptWait(t, "batch-killed", 2, func(workload.Resources) { s.kill(t, "batch") })
 	})
+	t.Run("worker in approval", s.killWorkerInApproval)
 	t.Run("everything in wait", func(t *testing.T) {
 		s.interruptWait(t, "all-killed", 2, func(r workload.Resources) {
 			s.untilAzuriteSaved(t, r.OutputContainer)
@@ -135,6 +136,17 @@ func (s *stack) killWorkerInSubmission(t *testing.T) {
 	t.Logf("killed when %d of %d tasks had been added", added, len(k.inputs))
 	thaw()
 	k.goOn(t, before)
+}
+
+// killWorkerInApproval: what the run asks is still asked, and an answer is taken
+// by the worker that comes next.
+func (s *stack) killWorkerInApproval(t *testing.T) {
+	k := newKilling(t, s, 2, false)
+	k.open(t)
+	k.start(t, k.id, k.file)
+	k.untilApproval(t, k.id)
+	k.kill(t, "worker")
+	k.goOn(t, created{})
 }
 
 // goOn has the run end and looks at all that it did.
