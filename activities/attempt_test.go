@@ -2,11 +2,14 @@ package activities
 
 import (
 	"context"
+	"log/slog"
+	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/worker"
@@ -24,6 +27,7 @@ type attempt struct {
 	number int32
 	from   *workload.Progress      // the last attempt's heartbeat
 	heard  func(workload.Progress) // of each heartbeat, before the SDK throttles it
+	within context.Context         // ends the attempt early
 }
 
 type option func(*attempt)
@@ -38,6 +42,15 @@ func from(last workload.Progress) option {
 
 // heard passes on what each heartbeat says.
 func heard(f func(workload.Progress)) option { return func(a *attempt) { a.heard = f } }
+
+// within ends an attempt with ctx.
+func within(ctx context.Context) option { return func(a *attempt) { a.within = ctx } }
+
+// cancellable is a context that ends as when the workflow cancels an activity.
+func cancellable(t *testing.T) (cancel func(), ctx context.Context) {
+	ctx, end := context.WithCancelCause(t.Context())
+	return func() { end(temporal.NewCanceledError()) }, ctx
+}
 
 // run executes an activity as a worker does: its input and its result travel as
 // JSON.
@@ -57,23 +70,25 @@ func do[In any](w *world, f func(context.Context, In) error, in In, options ...o
 	return err
 }
 
-// must is for what a test takes for granted.
-func must[T any](v T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return v
+// mustRun is run for what a test takes for granted.
+func mustRun[In, Out any](w *world, f func(context.Context, In) (Out, error), in In, options ...option) Out {
+	w.t.Helper()
+	out, err := run(w, f, in, options...)
+	require.NoError(w.t, err)
+	return out
 }
 
 func execute(w *world, f, in any, options ...option) (interface{ Get(any) error }, error) {
 	w.t.Helper()
-	a := &attempt{number: 1}
+	a := &attempt{number: 1, within: w.t.Context()}
 	for _, o := range options {
 		o(a)
 	}
-	ctx, cancel := context.WithTimeout(w.t.Context(), longest)
+	ctx, cancel := context.WithTimeout(a.within, longest)
 	defer cancel()
-	env := new(testsuite.WorkflowTestSuite).NewTestActivityEnvironment()
+	suite := testsuite.WorkflowTestSuite{}
+	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+	env := suite.NewTestActivityEnvironment()
 	env.SetWorkerOptions(worker.Options{BackgroundActivityContext: ctx, Interceptors: []interceptor.WorkerInterceptor{a}})
 	if a.from != nil {
 		env.SetHeartbeatDetails(*a.from)

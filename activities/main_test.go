@@ -1,7 +1,6 @@
 package activities
 
 import (
-	"context"
 	"encoding/base64"
 	"fmt"
 	"net"
@@ -165,23 +164,23 @@ func (w *world) gatherInput(files int64) GatherInput {
 	return GatherInput{Job: w.id, Task: w.task, OutputContainer: w.out(), Files: files}
 }
 
-// submitted has a job with a task for each of the files, on a pool of nodes.
-func (w *world) submitted(nodes int32, files ...string) ScanResult {
+// prepared has the files uploaded, and a job on a pool of nodes.
+func (w *world) prepared(nodes int32, files ...string) ScanResult {
 	w.t.Helper()
 	w.write(files...)
-	scanned := must(run(w, w.Scan, w.scanInput()))
-	must(run(w, w.Upload, w.uploadInput(scanned)))
+	scanned := mustRun(w, w.Scan, w.scanInput())
+	mustRun(w, w.Upload, w.uploadInput(scanned))
 	require.NoError(w.t, do(w, w.CreatePool, w.poolInput(nodes)))
 	require.NoError(w.t, do(w, w.CreateJob, w.jobInput()))
-	must(run(w, w.Submit, w.submitInput(scanned.Files)))
 	return scanned
 }
 
-// ran is submitted, and waits until the tasks have run.
+// ran is prepared, and its tasks have run.
 func (w *world) ran(files ...string) ScanResult {
 	w.t.Helper()
-	scanned := w.submitted(1, files...)
-	waited := must(run(w, w.Wait, w.waitInput(scanned.Files)))
+	scanned := w.prepared(1, files...)
+	mustRun(w, w.Submit, w.submitInput(scanned.Files))
+	waited := mustRun(w, w.Wait, w.waitInput(scanned.Files))
 	require.Nil(w.t, waited.Failure)
 	return scanned
 }
@@ -197,6 +196,18 @@ func (w *world) listed(files ...string) {
 		inputs[i] = workload.Input{Index: int64(i), Name: name, Blob: workload.BlobName(name)}
 	}
 	require.NoError(w.t, w.inputParts(w.out(), listPrefix).Write(w.t.Context(), 0, true, inputs))
+}
+
+// inContainer makes an input container with these blobs.
+func (w *world) inContainer(blobs ...string) {
+	w.t.Helper()
+	in := w.Storage.Container(w.in())
+	_, err := in.Create(w.t.Context(), nil)
+	require.NoError(w.t, err)
+	for _, blob := range blobs {
+		_, err = in.NewBlockBlobClient(blob).UploadBuffer(w.t.Context(), nil, nil)
+		require.NoError(w.t, err)
+	}
 }
 
 // put makes a blob of the output container.
@@ -228,16 +239,16 @@ func (w *world) hasContainer(name string) bool {
 }
 
 // eventually polls until check holds.
-func (w *world) eventually(what string, check func(context.Context) bool) {
+func (w *world) eventually(what string, check func() bool) {
 	w.t.Helper()
-	require.Eventually(w.t, func() bool { return check(w.t.Context()) }, 20*time.Second, 10*time.Millisecond, what)
+	require.Eventually(w.t, check, 20*time.Second, 10*time.Millisecond, what)
 }
 
 // steady waits until the pool has settled.
 func (w *world) steady(id string) {
 	w.t.Helper()
-	w.eventually("the pool is steady", func(ctx context.Context) bool {
-		pool, err := w.Batch.GetPool(ctx, id, nil)
+	w.eventually("the pool is steady", func() bool {
+		pool, err := w.Batch.GetPool(w.t.Context(), id, nil)
 		return err == nil && value(pool.AllocationState) == azbatch.AllocationStateSteady
 	})
 }
