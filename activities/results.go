@@ -29,6 +29,9 @@ type GatherResult struct {
 	Results  string             `json:"results"`            // prefix of their parts in the output container
 }
 
+// Unfinished is the code of a task that had not ended when its run did.
+const Unfinished = "Unfinished"
+
 // A report tells so many failures at length, and so many bytes of them, as it
 // passes through history; the results hold them all.
 const (
@@ -133,7 +136,7 @@ func (g *gathering) resultOf(ctx context.Context, input workload.Input, task azb
 		}
 	}
 	if result.State == workload.TaskUnfinished && result.Failure == nil {
-		result.Failure = &workload.Failure{Code: "Unfinished", Message: "its task had not ended when the run did"}
+		result.Failure = &workload.Failure{Code: Unfinished, Message: "its task had not ended when the run did"}
 	}
 	if result.Failure != nil {
 		result.Failure.Name, result.Failure.TaskID, result.Failure.ExitCode, result.Failure.Node = input.Name, result.TaskID, result.ExitCode, result.Node

@@ -25,6 +25,7 @@ const (
 	maxTasksPerRequest = 100
 	maxBytesPerRequest = 900_000
 	submittersAtOnce   = 8
+	maxAddAttempts     = 5 // in less than a heartbeat timeout; then Temporal tries
 	tasksPerWave       = maxTasksPerRequest * submittersAtOnce
 )
 
@@ -160,10 +161,9 @@ func (a *Activities) addTasks(ctx context.Context, job string, tasks []azbatch.C
 		if err != nil || len(again) == 0 {
 			return err
 		}
-		if attempt == 10 {
-			return fail(errors.New("Batch took some of the tasks only in part ten times"), "add %d tasks to job %s", len(again), job)
+		if attempt == maxAddAttempts {
+			return fail(errors.New("Batch did not take all of the tasks, again and again"), "add %d tasks to job %s", len(again), job)
 		}
-		activity.RecordHeartbeat(ctx)
 		if err := pause(ctx, time.Duration(attempt)*500*time.Millisecond); err != nil {
 			return err
 		}

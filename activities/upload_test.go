@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -45,16 +46,22 @@ func TestUploadRefusesAChangedFile(t *testing.T) {
 	require.ErrorIs(t, err, transfer.ErrNoPart, "nothing is committed of a part that did not arrive")
 }
 
-// TestUploadCountsInTheOrderOfTheList, so that a reader of its heartbeats knows
-// which files are there.
+// TestUploadCountsInTheOrderOfTheList, so that whoever reads its heartbeats
+// knows which files are there.
 func TestUploadCountsInTheOrderOfTheList(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.write("a.txt", "b.txt")
-	scanned := mustRun(w, w.Scan, w.scanInput())
-	require.NoError(t, os.Remove(filepath.Join(w.dir, "a.txt")))
-	_, err := run(w, w.Upload, w.uploadInput(scanned), heard(func(p workload.Progress) { require.Zero(t, p.Files) }))
-	require.Error(t, err)
+	u := upload{files: make([]int64, 3), beat: beat{last: time.Now().Add(time.Hour)}} // it does not heartbeat
+	for _, step := range []struct {
+		part, files int
+		want        workload.Progress
+	}{
+		{part: 2, files: 3, want: workload.Progress{}},
+		{part: 0, files: 5, want: workload.Progress{Files: 5, Part: 1}},
+		{part: 1, files: 5, want: workload.Progress{Files: 13, Part: 3}},
+	} {
+		u.committed(step.part, step.files)
+		require.Equal(t, step.want, u.beat.progress, "after part %d", step.part)
+	}
 }
 
 func (w *world) blobs(container string) []string {

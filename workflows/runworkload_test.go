@@ -331,12 +331,16 @@ func TestPoolThatCannotWorkEndsTheRun(t *testing.T) {
 		return activities.WaitResult{Failure: &workload.Failure{Code: "StartTaskFailed", Message: "the start task failed on every node", Stderr: "E: no lock"}}, nil
 	}
 	s.gather = func(context.Context, activities.GatherInput) (activities.GatherResult, error) {
-		return activities.GatherResult{Counts: workload.Counts{Total: 5, Unfinished: 5}, Results: "r"}, nil
+		return activities.GatherResult{
+			Counts:   workload.Counts{Total: 5, Unfinished: 5},
+			Failures: []workload.Failure{{Name: "a.mp4", Code: activities.Unfinished}}, Results: "r",
+		}, nil
 	}
 	s.signal(time.Hour, workflows.Approval{})
 	report, err := s.run(t)
 	require.Error(t, err)
 	require.Equal(t, workload.Failed, report.Outcome)
+	require.Len(t, report.Failures, 1, "what did not end for this reason would bury it")
 	require.Equal(t, "The start task failed on every node. 0 of 5 tasks succeeded, 5 did not end.", report.Verdict)
 	require.Equal(t, "E: no lock", report.Failures[0].Stderr)
 	require.Equal(t, "RunFailed", s.ended)

@@ -2,14 +2,21 @@ package workflows
 
 import (
 	"fmt"
+	"slices"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/durabatch/durabatch/activities"
 	"github.com/durabatch/durabatch/workload"
 )
 
 // judge says how the run ended, in a word and in a sentence.
 func (r *run) judge(report *workload.Report, workErr error) {
+	if !r.timedOut {
+		// Whose tasks had not ended is news after a timeout alone. Otherwise it
+		// would bury the reason; the results tell it.
+		report.Failures = slices.DeleteFunc(report.Failures, func(f workload.Failure) bool { return f.Code == activities.Unfinished })
+	}
 	if r.failure != nil {
 		report.Failures = append([]workload.Failure{*r.failure}, report.Failures...)
 	}
