@@ -3,6 +3,8 @@ package workflows_test
 import (
 	"context"
 	"errors"
+	"maps"
+	"sync"
 	"testing"
 	"time"
 
@@ -35,14 +37,17 @@ type steps struct {
 
 	uploadAfter time.Duration // how long the upload takes
 
-	calls map[string]int
 	ended string // reason given to EndJob
-	env   *testsuite.TestWorkflowEnvironment
+
+	mu      sync.Mutex
+	counted map[string]int
+
+	env *testsuite.TestWorkflowEnvironment
 }
 
 func newSteps(t *testing.T) *steps {
 	var suite testsuite.WorkflowTestSuite
-	s := &steps{env: suite.NewTestWorkflowEnvironment(), calls: map[string]int{}}
+	s := &steps{env: suite.NewTestWorkflowEnvironment(), counted: map[string]int{}}
 	s.env.SetTestTimeout(30 * time.Second)
 	s.env.RegisterWorkflow(workflows.RunWorkload)
 	s.env.RegisterActivity(&activities.Activities{})
@@ -86,7 +91,11 @@ func testWorkload() workload.Workload {
 // an error.
 func (s *steps) run(t *testing.T) (workload.Report, error) {
 	t.Helper()
-	count := func(name string) { s.calls[name]++ }
+	count := func(name string) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.counted[name]++
+	}
 	env := s.env
 	env.OnActivity(act.Check, mock.Anything, mock.Anything).Return(s.check).Maybe()
 	env.OnActivity(act.Scan, mock.Anything, mock.Anything).Return(s.scan).Maybe()
@@ -130,6 +139,13 @@ func (s *steps) run(t *testing.T) (workload.Report, error) {
 	return report, nil
 }
 
+// calls are the activities that clean up, by how often each was executed.
+func (s *steps) calls() map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.counted)
+}
+
 func (s *steps) signal(after time.Duration, approval workflows.Approval) {
 	s.env.RegisterDelayedCallback(func() { s.env.SignalWorkflow(workflows.ApprovalSignal, approval) }, after)
 }
@@ -150,8 +166,8 @@ func TestSuccessAwaitsApprovalThenDeletes(t *testing.T) {
 		status := s.status(t)
 		require.Equal(t, workflows.StepApproval, status.Phase)
 		require.Equal(t, workload.Succeeded, status.Report.Outcome)
-		require.Zero(t, s.calls["DeletePool"], "nothing is deleted before the approval")
-		require.Equal(t, 1, s.calls["EmptyPool"], "nodes are gone while people think")
+		require.Zero(t, s.calls()["DeletePool"], "nothing is deleted before the approval")
+		require.Equal(t, 1, s.calls()["EmptyPool"], "nodes are gone while people think")
 		s.env.SignalWorkflow(workflows.ApprovalSignal, workflows.Approval{})
 	}, time.Hour)
 	report, err := s.run(t)
@@ -159,7 +175,7 @@ func TestSuccessAwaitsApprovalThenDeletes(t *testing.T) {
 	require.Equal(t, workload.Succeeded, report.Outcome)
 	require.Equal(t, "All 5 tasks succeeded.", report.Verdict)
 	require.Empty(t, report.Left)
-	require.Equal(t, map[string]int{"DeleteContainer": 1, "EmptyPool": 1, "DeleteJob": 1, "DeletePool": 1}, s.calls)
+	require.Equal(t, map[string]int{"DeleteContainer": 1, "EmptyPool": 1, "DeleteJob": 1, "DeletePool": 1}, s.calls())
 }
 
 func TestRejectionKeepsJobAndPoolAndSaysSo(t *testing.T) {
@@ -171,7 +187,7 @@ func TestRejectionKeepsJobAndPoolAndSaysSo(t *testing.T) {
 	require.Len(t, report.Left, 2)
 	require.Contains(t, report.Left[0], "job")
 	require.Contains(t, report.Left[1], "costs nothing while it has no nodes")
-	require.Equal(t, map[string]int{"DeleteContainer": 1, "EmptyPool": 1}, s.calls)
+	require.Equal(t, map[string]int{"DeleteContainer": 1, "EmptyPool": 1}, s.calls())
 }
 
 func TestEarlyDecisionsAreKept(t *testing.T) {
@@ -191,7 +207,7 @@ func TestEarlyDecisionsAreKept(t *testing.T) {
 			s.signal(time.Minute, c.approval)
 			report, err := s.run(t)
 			require.NoError(t, err)
-			require.Equal(t, c.calls, s.calls, "a pool that stays has no nodes")
+			require.Equal(t, c.calls, s.calls(), "a pool that stays has no nodes")
 			require.Less(t, report.Ended.Sub(report.Started), 15*time.Minute, "nobody is asked twice")
 		})
 	}
@@ -223,7 +239,7 @@ func TestCredentialsThatDoNotSufficeEndTheRun(t *testing.T) {
 			require.Error(t, err)
 			require.Equal(t, workload.Failed, report.Outcome)
 			require.Contains(t, report.Verdict, "AuthenticationFailed")
-			require.Equal(t, c.calls, s.calls)
+			require.Equal(t, c.calls, s.calls())
 		})
 	}
 }
@@ -264,8 +280,8 @@ func TestSilenceFollowsThePolicy(t *testing.T) {
 			s.check = func(context.Context, workload.Document) (*workload.Workload, error) { return &w, nil }
 			report, err := s.run(t)
 			require.NoError(t, err)
-			require.Equal(t, deletions, s.calls["DeletePool"])
-			require.Equal(t, deletions, s.calls["DeleteJob"])
+			require.Equal(t, deletions, s.calls()["DeletePool"])
+			require.Equal(t, deletions, s.calls()["DeleteJob"])
 			require.Contains(t, report.Notes[0], "nobody approved within 24h")
 			require.GreaterOrEqual(t, report.Ended.Sub(report.Started), 24*time.Hour)
 		})
@@ -281,7 +297,7 @@ func TestCleanupAlwaysAsksNobody(t *testing.T) {
 	report, err := s.run(t)
 	require.NoError(t, err)
 	require.Less(t, report.Ended.Sub(report.Started), time.Minute)
-	require.Equal(t, map[string]int{"DeleteContainer": 1, "DeleteJob": 1, "DeletePool": 1}, s.calls)
+	require.Equal(t, map[string]int{"DeleteContainer": 1, "DeleteJob": 1, "DeletePool": 1}, s.calls())
 }
 
 func TestTimeoutEndsTheJobAndIsTheOutcome(t *testing.T) {
@@ -297,7 +313,7 @@ func TestTimeoutEndsTheJobAndIsTheOutcome(t *testing.T) {
 	require.Equal(t, workload.TimedOut, report.Outcome)
 	require.Equal(t, "The run's timeout of 30m came first, during wait. 2 of 5 tasks succeeded, 3 did not end.", report.Verdict)
 	require.Equal(t, "RunTimedOut", s.ended)
-	require.Equal(t, 1, s.calls["DeletePool"])
+	require.Equal(t, 1, s.calls()["DeletePool"])
 }
 
 func TestFailedTasksAreTheVerdict(t *testing.T) {
@@ -318,7 +334,7 @@ func TestFailedTasksAreTheVerdict(t *testing.T) {
 	var app *temporal.ApplicationError
 	require.ErrorAs(t, err, &app)
 	require.Equal(t, "Failed", app.Type())
-	require.Zero(t, s.calls["EndJob"], "a job whose tasks are all done ends by itself")
+	require.Zero(t, s.calls()["EndJob"], "a job whose tasks are all done ends by itself")
 }
 
 func TestPoolThatCannotWorkEndsTheRun(t *testing.T) {
@@ -368,7 +384,7 @@ func TestRefusedWorkloadCreatesNothing(t *testing.T) {
 			var app *temporal.ApplicationError
 			require.ErrorAs(t, err, &app)
 			require.Equal(t, workflows.InvalidWorkload, app.Type())
-			require.Empty(t, s.calls)
+			require.Empty(t, s.calls())
 		})
 	}
 }
@@ -422,11 +438,11 @@ func TestFailureAtEachStepCleansUp(t *testing.T) {
 			require.Equal(t, workload.Failed, report.Outcome)
 			require.Contains(t, report.Verdict, "It broke")
 			if c.calls != nil {
-				require.Equal(t, c.calls, s.calls)
+				require.Equal(t, c.calls, s.calls())
 			}
-			require.Equal(t, 1, s.calls["DeleteContainer"])
-			require.Equal(t, s.calls["EmptyPool"], s.calls["DeletePool"])
-			require.Equal(t, s.calls["EndJob"], s.calls["DeleteJob"])
+			require.Equal(t, 1, s.calls()["DeleteContainer"])
+			require.Equal(t, s.calls()["EmptyPool"], s.calls()["DeletePool"])
+			require.Equal(t, s.calls()["EndJob"], s.calls()["DeleteJob"])
 			require.Empty(t, report.Left)
 		})
 	}
@@ -485,9 +501,9 @@ func TestCancelAtEachStepCleansUp(t *testing.T) {
 			require.Empty(t, report.Left)
 			require.Less(t, report.Ended.Sub(report.Started), time.Minute, "nobody is asked")
 			if c.calls != nil {
-				require.Equal(t, c.calls, s.calls)
+				require.Equal(t, c.calls, s.calls())
 			}
-			require.Equal(t, 1, s.calls["DeleteContainer"])
+			require.Equal(t, 1, s.calls()["DeleteContainer"])
 		})
 	}
 }
@@ -576,7 +592,7 @@ func TestCancelDuringApprovalDeletes(t *testing.T) {
 	report, err := s.run(t)
 	require.NoError(t, err, "the tasks have succeeded")
 	require.Contains(t, report.Notes[0], "cancelled while it waited for approval")
-	require.Equal(t, 1, s.calls["DeletePool"])
+	require.Equal(t, 1, s.calls()["DeletePool"])
 }
 
 func TestOutputsThatDoNotArriveAreNoSuccess(t *testing.T) {
@@ -590,7 +606,7 @@ func TestOutputsThatDoNotArriveAreNoSuccess(t *testing.T) {
 	require.Error(t, err)
 	require.Equal(t, workload.Failed, report.Outcome)
 	require.Contains(t, report.Verdict, "All 5 tasks succeeded. But the outputs could not be fetched to /out: disk full")
-	require.Equal(t, 1, s.calls["DeletePool"])
+	require.Equal(t, 1, s.calls()["DeletePool"])
 }
 
 func TestNoWorkerOnTheHostEndsTheRunWithinMinutes(t *testing.T) {
@@ -602,5 +618,5 @@ func TestNoWorkerOnTheHostEndsTheRunWithinMinutes(t *testing.T) {
 	report, err := s.run(t)
 	require.Error(t, err)
 	require.Contains(t, report.Verdict, "start bin/worker there (task queue durabatch@here)")
-	require.Equal(t, map[string]int{"DeleteContainer": 1}, s.calls, "an attempt before may have made it")
+	require.Equal(t, map[string]int{"DeleteContainer": 1}, s.calls(), "an attempt before may have made it")
 }
