@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"net/url"
+	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
@@ -38,7 +39,7 @@ func (a *Activities) containerIsOurs(ctx context.Context, name string, owner Own
 		return fail(err, "look at container %s", name)
 	}
 	for key, value := range properties.Metadata {
-		if equalKey(key, containerRunID) && value != nil && *value == *header(owner.RunID) {
+		if strings.EqualFold(key, containerRunID) && value != nil && *value == *header(owner.RunID) {
 			return nil
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/batch/azbatch"
 	"go.temporal.io/sdk/activity"
 
+	"github.com/durabatch/durabatch/azure"
 	"github.com/durabatch/durabatch/workload"
 )
 
@@ -34,7 +35,7 @@ func (a *Activities) CreateJob(ctx context.Context, in CreateJobInput) error {
 		content.MaxParallelTasks = to.Ptr(in.Job.MaxParallelTasks)
 	}
 	_, err := a.Batch.CreateJob(ctx, content, nil)
-	if !hasCode(err, "JobExists") {
+	if !hasCode(err, azure.CodeJobExists) {
 		return fail(err, "create job %s", in.ID)
 	}
 	return a.jobIsOurs(ctx, in.ID, in.Owner)
@@ -67,7 +68,7 @@ func (a *Activities) EndJob(ctx context.Context, in EndJobInput) error {
 	_, err := a.Batch.TerminateJob(ctx, in.Job, &azbatch.TerminateJobOptions{
 		Parameters: &azbatch.TerminateJobContent{TerminationReason: to.Ptr(in.Reason)},
 	})
-	if err != nil && !hasCode(err, "JobCompleted", "JobBeingTerminated", "JobBeingDeleted") {
+	if err != nil && !hasCode(err, azure.CodeJobCompleted, azure.CodeJobBeingTerminated, azure.CodeJobBeingDeleted) {
 		return unlessGone(fail(err, "terminate job %s", in.Job))
 	}
 	for started := time.Now(); ; {
@@ -98,7 +99,7 @@ func (a *Activities) DeleteJob(ctx context.Context, in JobInput) error {
 		return unlessGone(err)
 	}
 	_, err := a.Batch.DeleteJob(ctx, in.Job, nil)
-	if err := fail(err, "delete job %s", in.Job); err != nil && !isGone(err) && !hasCode(err, "JobBeingDeleted") {
+	if err := fail(err, "delete job %s", in.Job); err != nil && !isGone(err) && !hasCode(err, azure.CodeJobBeingDeleted) {
 		return err
 	}
 	return untilGone(ctx, func(ctx context.Context) error {

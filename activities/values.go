@@ -51,8 +51,6 @@ func isGone(err error) bool {
 	return err != nil && azure.KindOf(codeOf(err)) == azure.Gone
 }
 
-func equalKey(a, b string) bool { return strings.EqualFold(a, b) }
-
 // isLocal says that neither Azure nor Temporal has a part in the error.
 func isLocal(err error) bool {
 	var app *temporal.ApplicationError

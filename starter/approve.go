@@ -53,12 +53,9 @@ func (s *starter) decide(ctx context.Context, id string, decision workflows.Appr
 		return err
 	}
 	defer t.Close()
-	seen, err := t.describe(ctx, id, "")
+	seen, err := t.describeOpen(ctx, id, "decide over", "decide")
 	if err != nil {
-		return t.explain(err, id, "decide over")
-	}
-	if isClosed(seen.execution) {
-		return failedf("run %s is over; there is nothing left to decide. What became of it: starter status %s", nameOf(id), shellWord(id))
+		return err
 	}
 	slow := time.AfterFunc(s.patience, func() {
 		fmt.Fprintln(s.stderr, "No answer yet: the cleanup takes its time, or no worker is there (starter status says which). Waiting...")

@@ -34,12 +34,9 @@ func (s *starter) cancel(ctx context.Context, id string) error {
 		return err
 	}
 	defer t.Close()
-	seen, err := t.describe(ctx, id, "")
+	seen, err := t.describeOpen(ctx, id, "cancel", "cancel")
 	if err != nil {
-		return t.explain(err, id, "cancel")
-	}
-	if isClosed(seen.execution) {
-		return failedf("run %s is over; there is nothing left to cancel. What became of it: starter status %s", nameOf(id), shellWord(id))
+		return err
 	}
 	call, stop := context.WithTimeout(ctx, 2*callTimeout)
 	defer stop()

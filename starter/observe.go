@@ -66,6 +66,20 @@ func (t *server) describe(ctx context.Context, id, runID string) (sighting, erro
 	return seen, nil
 }
 
+// describeOpen looks at a run that goes on; one that is over is an error that
+// says so. doing and verb name what was to be done with it: "decide over" it,
+// nothing left to "decide".
+func (t *server) describeOpen(ctx context.Context, id, doing, verb string) (sighting, error) {
+	seen, err := t.describe(ctx, id, "")
+	if err != nil {
+		return seen, t.explain(err, id, doing)
+	}
+	if isClosed(seen.execution) {
+		return seen, failedf("run %s is over; there is nothing left to %s. What became of it: starter status %s", nameOf(id), verb, shellWord(id))
+	}
+	return seen, nil
+}
+
 func activityOf(pending *workflow.PendingActivityInfo) activity {
 	a := activity{
 		ID:      pending.GetActivityId(),
