@@ -6,7 +6,7 @@ import (
 )
 
 // version is the schema's; a database of another one is not touched.
-const version = 1
+const version = 2
 
 // Ids compare without case, as Batch has it, and lists are ordered by them.
 // What lists filter by and what scheduling asks for has columns of its own, so
