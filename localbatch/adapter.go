@@ -29,7 +29,7 @@ func (s *Service) adapt(rt route) http.Handler {
 		if err != nil {
 			answer = s.failure(x, err)
 		}
-		s.log.Debug("answered", "request-id", id, "method", r.Method, "path", r.URL.Path, "status", answer.status)
+		s.log.Debug("answered", "request-id", id, "operation", rt.operation(r.Method), "method", r.Method, "path", r.URL.Path, "status", answer.status)
 		if err := answer.write(x); err != nil {
 			s.log.Debug("an answer could not be sent", "request-id", id, "error", err)
 		}
@@ -57,7 +57,7 @@ func (s *Service) answer(x exchange, rt route) (answer reply, err error) {
 	if err := checkQuery(x.r.URL, rt); err != nil {
 		return reply{}, err
 	}
-	if x.r.Method == http.MethodHead && !rt.head {
+	if x.r.Method == http.MethodHead && rt.head == "" {
 		return reply{}, wrongVerb()
 	}
 	x.r.Body = http.MaxBytesReader(x.w, x.r.Body, maxBody)
@@ -84,7 +84,7 @@ func (s *Service) failure(x exchange, err error) reply {
 // and the redirected request's signature would be wrong.
 func (s *Service) guard(routes http.Handler) http.Handler {
 	refuse := func(err *apiError) http.Handler {
-		return s.adapt(route{pattern: "refused", open: true, head: true, handle: func(*http.Request) (reply, error) {
+		return s.adapt(route{name: noOperation, head: noOperation, pattern: "refused", open: true, handle: func(*http.Request) (reply, error) {
 			return reply{}, err
 		}})
 	}

@@ -5,13 +5,25 @@ import (
 	"strings"
 )
 
-// route is one operation: a pattern of http.ServeMux and what answers it.
+// route is one operation, or two: a pattern of http.ServeMux and what answers it.
 type route struct {
+	name       string // of the operation, as azbatch's client has it; a list is without New and Pager
+	head       string // of the operation that HEAD is on a GET pattern; empty: HEAD is refused
 	pattern    string
 	handle     handler
 	parameters []string // of the query, beside those that every operation takes
-	head       bool     // HEAD is answered as well
 	open       bool     // the query is not checked: there is no operation anyway
+}
+
+// noOperation is the name of what is none of Batch's operations.
+const noOperation = "none"
+
+// operation is the name of the operation that a request with this method is.
+func (rt route) operation(method string) string {
+	if method == http.MethodHead {
+		return rt.head
+	}
+	return rt.name
 }
 
 var (
@@ -23,83 +35,105 @@ var (
 
 func (s *Service) operations() []route {
 	return []route{
-		{pattern: "POST /pools", handle: s.createPool},
-		{pattern: "GET /pools", handle: s.listPools, parameters: listParameters},
-		{pattern: "GET /pools/{pool}", handle: s.getPool, parameters: oneParameters, head: true},
-		{pattern: "DELETE /pools/{pool}", handle: s.deletePool},
-		{pattern: "PATCH /pools/{pool}", handle: s.patchPool},
-		{pattern: "POST /pools/{pool}/updateproperties", handle: s.replacePoolProperties},
-		{pattern: "POST /pools/{pool}/resize", handle: s.resizePool},
-		{pattern: "POST /pools/{pool}/stopresize", handle: s.stopResize},
-		{pattern: "POST /pools/{pool}/removenodes", handle: s.removeNodes},
-		{pattern: "GET /nodecounts", handle: s.nodeCounts, parameters: countParameters},
-		{pattern: "GET /supportedimages", handle: s.supportedImages, parameters: countParameters},
+		{name: "CreatePool", pattern: "POST /pools", handle: s.createPool},
+		{name: "ListPools", pattern: "GET /pools", handle: s.listPools, parameters: listParameters},
+		{name: "GetPool", head: "PoolExists", pattern: "GET /pools/{pool}", handle: s.getPool, parameters: oneParameters},
+		{name: "DeletePool", pattern: "DELETE /pools/{pool}", handle: s.deletePool},
+		{name: "UpdatePool", pattern: "PATCH /pools/{pool}", handle: s.patchPool},
+		{name: "ReplacePoolProperties", pattern: "POST /pools/{pool}/updateproperties", handle: s.replacePoolProperties},
+		{name: "ResizePool", pattern: "POST /pools/{pool}/resize", handle: s.resizePool},
+		{name: "StopPoolResize", pattern: "POST /pools/{pool}/stopresize", handle: s.stopResize},
+		{name: "RemoveNodes", pattern: "POST /pools/{pool}/removenodes", handle: s.removeNodes},
+		{name: "ListPoolNodeCounts", pattern: "GET /nodecounts", handle: s.nodeCounts, parameters: countParameters},
+		{name: "ListSupportedImages", pattern: "GET /supportedimages", handle: s.supportedImages, parameters: countParameters},
 
-		{pattern: "GET /pools/{pool}/nodes", handle: s.listNodes, parameters: listParameters},
-		{pattern: "GET /pools/{pool}/nodes/{node}", handle: s.getNode, parameters: oneParameters},
-		{pattern: "POST /pools/{pool}/nodes/{node}/disablescheduling", handle: s.disableScheduling},
-		{pattern: "POST /pools/{pool}/nodes/{node}/enablescheduling", handle: s.enableScheduling},
-		{pattern: "GET /pools/{pool}/nodes/{node}/files", handle: s.listNodeFiles, parameters: filesParameters},
-		{pattern: "GET /pools/{pool}/nodes/{node}/files/{file...}", handle: s.getNodeFile, head: true},
-		{pattern: "DELETE /pools/{pool}/nodes/{node}/files/{file...}", handle: s.deleteNodeFile, parameters: []string{"recursive"}},
+		{name: "ListNodes", pattern: "GET /pools/{pool}/nodes", handle: s.listNodes, parameters: listParameters},
+		{name: "GetNode", pattern: "GET /pools/{pool}/nodes/{node}", handle: s.getNode, parameters: oneParameters},
+		{name: "DisableNodeScheduling", pattern: "POST /pools/{pool}/nodes/{node}/disablescheduling", handle: s.disableScheduling},
+		{name: "EnableNodeScheduling", pattern: "POST /pools/{pool}/nodes/{node}/enablescheduling", handle: s.enableScheduling},
+		{name: "ListNodeFiles", pattern: "GET /pools/{pool}/nodes/{node}/files", handle: s.listNodeFiles, parameters: filesParameters},
+		{name: "GetNodeFile", head: "GetNodeFileProperties", pattern: "GET /pools/{pool}/nodes/{node}/files/{file...}", handle: s.getNodeFile},
+		{name: "DeleteNodeFile", pattern: "DELETE /pools/{pool}/nodes/{node}/files/{file...}", handle: s.deleteNodeFile, parameters: []string{"recursive"}},
 
-		{pattern: "POST /jobs", handle: s.createJob},
-		{pattern: "GET /jobs", handle: s.listJobs, parameters: listParameters},
-		{pattern: "GET /jobs/{job}", handle: s.getJob, parameters: oneParameters},
-		{pattern: "PATCH /jobs/{job}", handle: s.patchJob},
-		{pattern: "PUT /jobs/{job}", handle: s.putJob},
-		{pattern: "DELETE /jobs/{job}", handle: s.deleteJob, parameters: []string{"force"}},
-		{pattern: "POST /jobs/{job}/terminate", handle: s.terminateJob, parameters: []string{"force"}},
-		{pattern: "POST /jobs/{job}/disable", handle: s.disableJob},
-		{pattern: "POST /jobs/{job}/enable", handle: s.enableJob},
-		{pattern: "GET /jobs/{job}/taskcounts", handle: s.taskCounts},
-		{pattern: "GET /jobs/{job}/jobpreparationandreleasetaskstatus", handle: s.preparationStatus, parameters: listParameters},
+		{name: "CreateJob", pattern: "POST /jobs", handle: s.createJob},
+		{name: "ListJobs", pattern: "GET /jobs", handle: s.listJobs, parameters: listParameters},
+		{name: "GetJob", pattern: "GET /jobs/{job}", handle: s.getJob, parameters: oneParameters},
+		{name: "UpdateJob", pattern: "PATCH /jobs/{job}", handle: s.patchJob},
+		{name: "ReplaceJob", pattern: "PUT /jobs/{job}", handle: s.putJob},
+		{name: "DeleteJob", pattern: "DELETE /jobs/{job}", handle: s.deleteJob, parameters: []string{"force"}},
+		{name: "TerminateJob", pattern: "POST /jobs/{job}/terminate", handle: s.terminateJob, parameters: []string{"force"}},
+		{name: "DisableJob", pattern: "POST /jobs/{job}/disable", handle: s.disableJob},
+		{name: "EnableJob", pattern: "POST /jobs/{job}/enable", handle: s.enableJob},
+		{name: "GetJobTaskCounts", pattern: "GET /jobs/{job}/taskcounts", handle: s.taskCounts},
+		{name: "ListJobPreparationAndReleaseTaskStatus", pattern: "GET /jobs/{job}/jobpreparationandreleasetaskstatus", handle: s.preparationStatus, parameters: listParameters},
 
-		{pattern: "POST /jobs/{job}/tasks", handle: s.addTask},
-		{pattern: "POST /jobs/{job}/addtaskcollection", handle: s.addTasks},
-		{pattern: "GET /jobs/{job}/tasks", handle: s.listTasks, parameters: listParameters},
-		{pattern: "GET /jobs/{job}/tasks/{task}", handle: s.getTask, parameters: oneParameters},
-		{pattern: "PUT /jobs/{job}/tasks/{task}", handle: s.putTask},
-		{pattern: "DELETE /jobs/{job}/tasks/{task}", handle: s.deleteTask},
-		{pattern: "POST /jobs/{job}/tasks/{task}/terminate", handle: s.terminateTask},
-		{pattern: "POST /jobs/{job}/tasks/{task}/reactivate", handle: s.reactivateTask},
-		{pattern: "GET /jobs/{job}/tasks/{task}/subtasksinfo", handle: s.listSubtasks, parameters: oneParameters},
-		{pattern: "GET /jobs/{job}/tasks/{task}/files", handle: s.listTaskFiles, parameters: filesParameters},
-		{pattern: "GET /jobs/{job}/tasks/{task}/files/{file...}", handle: s.getTaskFile, head: true},
-		{pattern: "DELETE /jobs/{job}/tasks/{task}/files/{file...}", handle: s.deleteTaskFile, parameters: []string{"recursive"}},
+		{name: "CreateTask", pattern: "POST /jobs/{job}/tasks", handle: s.addTask},
+		{name: "CreateTaskCollection", pattern: "POST /jobs/{job}/addtaskcollection", handle: s.addTasks},
+		{name: "ListTasks", pattern: "GET /jobs/{job}/tasks", handle: s.listTasks, parameters: listParameters},
+		{name: "GetTask", pattern: "GET /jobs/{job}/tasks/{task}", handle: s.getTask, parameters: oneParameters},
+		{name: "ReplaceTask", pattern: "PUT /jobs/{job}/tasks/{task}", handle: s.putTask},
+		{name: "DeleteTask", pattern: "DELETE /jobs/{job}/tasks/{task}", handle: s.deleteTask},
+		{name: "TerminateTask", pattern: "POST /jobs/{job}/tasks/{task}/terminate", handle: s.terminateTask},
+		{name: "ReactivateTask", pattern: "POST /jobs/{job}/tasks/{task}/reactivate", handle: s.reactivateTask},
+		{name: "ListSubTasks", pattern: "GET /jobs/{job}/tasks/{task}/subtasksinfo", handle: s.listSubtasks, parameters: oneParameters},
+		{name: "ListTaskFiles", pattern: "GET /jobs/{job}/tasks/{task}/files", handle: s.listTaskFiles, parameters: filesParameters},
+		{name: "GetTaskFile", head: "GetTaskFileProperties", pattern: "GET /jobs/{job}/tasks/{task}/files/{file...}", handle: s.getTaskFile},
+		{name: "DeleteTaskFile", pattern: "DELETE /jobs/{job}/tasks/{task}/files/{file...}", handle: s.deleteTaskFile, parameters: []string{"recursive"}},
 	}
 }
 
 // notOffered are the operations of Batch that this service answers with
 // UnsupportedOperation, and what they are for.
-var notOffered = map[string][]string{
+var notOffered = map[string][]route{
 	"autoscale": {
-		"POST /pools/{pool}/enableautoscale", "POST /pools/{pool}/disableautoscale", "POST /pools/{pool}/evaluateautoscale",
+		{name: "EnablePoolAutoScale", pattern: "POST /pools/{pool}/enableautoscale"},
+		{name: "DisablePoolAutoScale", pattern: "POST /pools/{pool}/disableautoscale"},
+		{name: "EvaluatePoolAutoScale", pattern: "POST /pools/{pool}/evaluateautoscale"},
 	},
 	"rebooting and deallocating nodes": {
-		"POST /pools/{pool}/nodes/{node}/reboot", "POST /pools/{pool}/nodes/{node}/reimage",
-		"POST /pools/{pool}/nodes/{node}/deallocate", "POST /pools/{pool}/nodes/{node}/start",
+		{name: "RebootNode", pattern: "POST /pools/{pool}/nodes/{node}/reboot"},
+		{name: "ReimageNode", pattern: "POST /pools/{pool}/nodes/{node}/reimage"},
+		{name: "DeallocateNode", pattern: "POST /pools/{pool}/nodes/{node}/deallocate"},
+		{name: "StartNode", pattern: "POST /pools/{pool}/nodes/{node}/start"},
 	},
 	"logging in to nodes": {
-		"GET /pools/{pool}/nodes/{node}/remoteloginsettings", "GET /pools/{pool}/nodes/{node}/rdp",
-		"POST /pools/{pool}/nodes/{node}/users",
-		"PUT /pools/{pool}/nodes/{node}/users/{user}", "DELETE /pools/{pool}/nodes/{node}/users/{user}",
+		{name: "GetNodeRemoteLoginSettings", pattern: "GET /pools/{pool}/nodes/{node}/remoteloginsettings"},
+		{name: "GetNodeRemoteDesktop", pattern: "GET /pools/{pool}/nodes/{node}/rdp"},
+		{name: "CreateNodeUser", pattern: "POST /pools/{pool}/nodes/{node}/users"},
+		{name: "ReplaceNodeUser", pattern: "PUT /pools/{pool}/nodes/{node}/users/{user}"},
+		{name: "DeleteNodeUser", pattern: "DELETE /pools/{pool}/nodes/{node}/users/{user}"},
 	},
 	"node logs and extensions": {
-		"POST /pools/{pool}/nodes/{node}/uploadbatchservicelogs",
-		"GET /pools/{pool}/nodes/{node}/extensions", "GET /pools/{pool}/nodes/{node}/extensions/{extension}",
+		{name: "UploadNodeLogs", pattern: "POST /pools/{pool}/nodes/{node}/uploadbatchservicelogs"},
+		{name: "ListNodeExtensions", pattern: "GET /pools/{pool}/nodes/{node}/extensions"},
+		{name: "GetNodeExtension", pattern: "GET /pools/{pool}/nodes/{node}/extensions/{extension}"},
 	},
-	"applications": {"GET /applications", "GET /applications/{application}"},
+	"applications": {
+		{name: "ListApplications", pattern: "GET /applications"},
+		{name: "GetApplication", pattern: "GET /applications/{application}"},
+	},
 	"certificates": {
-		"POST /certificates", "GET /certificates", "GET /certificates/{certificate...}",
+		{name: "CreateCertificate", pattern: "POST /certificates"},
+		{name: "ListCertificates", pattern: "GET /certificates"},
+		{name: "GetCertificate", pattern: "GET /certificates/{certificate...}"},
 	},
 	"job schedules": {
-		"POST /jobschedules", "GET /jobschedules", "GET /jobschedules/{schedule}", "PATCH /jobschedules/{schedule}",
-		"PUT /jobschedules/{schedule}", "DELETE /jobschedules/{schedule}",
-		"POST /jobschedules/{schedule}/disable", "POST /jobschedules/{schedule}/enable",
-		"POST /jobschedules/{schedule}/terminate", "GET /jobschedules/{schedule}/jobs",
+		{name: "CreateJobSchedule", pattern: "POST /jobschedules"},
+		{name: "ListJobSchedules", pattern: "GET /jobschedules"},
+		{name: "GetJobSchedule", head: "JobScheduleExists", pattern: "GET /jobschedules/{schedule}"},
+		{name: "UpdateJobSchedule", pattern: "PATCH /jobschedules/{schedule}"},
+		{name: "ReplaceJobSchedule", pattern: "PUT /jobschedules/{schedule}"},
+		{name: "DeleteJobSchedule", pattern: "DELETE /jobschedules/{schedule}"},
+		{name: "DisableJobSchedule", pattern: "POST /jobschedules/{schedule}/disable"},
+		{name: "EnableJobSchedule", pattern: "POST /jobschedules/{schedule}/enable"},
+		{name: "TerminateJobSchedule", pattern: "POST /jobschedules/{schedule}/terminate"},
+		{name: "ListJobsFromSchedule", pattern: "GET /jobschedules/{schedule}/jobs"},
 	},
-	"usage statistics": {"GET /lifetimejobstats", "GET /lifetimepoolstats", "GET /poolusagemetrics"},
+	"usage statistics": {
+		{name: "GetJobLifetimeStatistics", pattern: "GET /lifetimejobstats"},
+		{name: "GetPoolLifetimeStatistics", pattern: "GET /lifetimepoolstats"},
+		{name: "ListPoolUsageMetrics", pattern: "GET /poolusagemetrics"},
+	},
 }
 
 func (s *Service) routes() http.Handler {
@@ -107,14 +141,15 @@ func (s *Service) routes() http.Handler {
 	for _, rt := range s.operations() {
 		mux.Handle(rt.pattern, s.adapt(rt))
 	}
-	for what, patterns := range notOffered {
-		for _, pattern := range patterns {
-			mux.Handle(pattern, s.adapt(route{pattern: pattern, open: true, head: true,
-				handle: func(*http.Request) (reply, error) { return reply{}, unsupportedOperation(what) }}))
+	for what, operations := range notOffered {
+		for _, rt := range operations {
+			rt.open = true
+			rt.handle = func(*http.Request) (reply, error) { return reply{}, unsupportedOperation(what) }
+			mux.Handle(rt.pattern, s.adapt(rt))
 		}
 	}
 	// Certificates are named in parentheses: /certificates(thumbprintAlgorithm=...).
-	mux.Handle("/", s.adapt(route{pattern: "/", open: true, head: true, handle: func(r *http.Request) (reply, error) {
+	mux.Handle("/", s.adapt(route{head: noOperation, name: noOperation, pattern: "/", open: true, handle: func(r *http.Request) (reply, error) {
 		if strings.HasPrefix(r.URL.Path, "/certificates(") {
 			return reply{}, unsupportedOperation("certificates")
 		}
