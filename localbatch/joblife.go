@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"time"
 
 	"github.com/durabatch/durabatch/localbatch/store"
 )
@@ -138,10 +137,10 @@ func (s *Service) purgeJob(key int64) error {
 // deadlines end jobs whose maxWallClockTime is over.
 type deadlines struct {
 	mu    sync.Mutex
-	byJob map[int64]*time.Timer
+	byJob map[int64]func() bool // stops the timer
 }
 
-func (d *deadlines) set(job int64, at store.Time, expire func()) {
+func (d *deadlines) set(job int64, clock *clock, at store.Time, expire func()) {
 	d.forget(job)
 	if at == store.Never {
 		return
@@ -149,16 +148,16 @@ func (d *deadlines) set(job int64, at store.Time, expire func()) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.byJob == nil {
-		d.byJob = map[int64]*time.Timer{}
+		d.byJob = map[int64]func() bool{}
 	}
-	d.byJob[job] = time.AfterFunc(time.Until(at.Std()), expire)
+	d.byJob[job] = clock.AfterFunc(clock.until(at), expire)
 }
 
 func (d *deadlines) forget(job int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if timer := d.byJob[job]; timer != nil {
-		timer.Stop()
+	if stop := d.byJob[job]; stop != nil {
+		stop()
 		delete(d.byJob, job)
 	}
 }
@@ -166,15 +165,15 @@ func (d *deadlines) forget(job int64) {
 func (d *deadlines) stop() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, timer := range d.byJob {
-		timer.Stop()
+	for _, stop := range d.byJob {
+		stop()
 	}
 }
 
 // watchDeadline has a job ended when its time is over.
 func (s *Service) watchDeadline(j *job) {
 	key := j.row.Key
-	s.deadlines.set(key, j.deadline(), func() {
+	s.deadlines.set(key, &s.clock, j.deadline(), func() {
 		s.spawn(func() {
 			if err := s.change(func(c *change) error { return c.expire(key) }); err != nil && s.ctx.Err() == nil {
 				s.log.Error("a job whose time is over could not be terminated", "job", key, "error", err)

@@ -43,6 +43,8 @@ type Options struct {
 	BootTime time.Duration
 	// MaxNodes is the account's quota of nodes. Default: 1000.
 	MaxNodes int
+	// Clock is what the service has time from. Default: the system's.
+	Clock Clock
 	// Machine runs the tasks.
 	Machine node.Options
 	// Logger is where the service reports. Default: slog.Default().
@@ -89,6 +91,9 @@ func New(opts Options) (*Service, error) {
 	}
 	if s.log == nil {
 		s.log = slog.Default()
+	}
+	if s.clock.Clock = opts.Clock; s.clock.Clock == nil {
+		s.clock.Clock = systemClock{}
 	}
 	if s.opts.MaxNodes <= 0 {
 		s.opts.MaxNodes = 1000

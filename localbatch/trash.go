@@ -87,13 +87,14 @@ func (s *Service) removeOldFiles() {
 		}
 		s.retention.looked(next)
 		// A clock that was set back must not stop this for good.
-		timer := time.NewTimer(max(0, min(time.Hour, time.Until(next.Std()))))
+		due := make(chan struct{})
+		stop := s.clock.AfterFunc(min(time.Hour, s.clock.until(next)), func() { close(due) })
 		select {
-		case <-timer.C:
+		case <-due:
 		case <-s.retention.wake:
 		case <-s.ctx.Done():
 		}
-		timer.Stop()
+		stop()
 	}
 }
 
