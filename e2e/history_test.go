@@ -27,17 +27,9 @@ const (
 // of those that the replay test reads.
 func (s *stack) checkHistory(t *testing.T, id, save string, names ...string) {
 	t.Helper()
-	var whole bytes.Buffer
-	events := s.temporal.GetWorkflowHistory(t.Context(), id, "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
-	for events.HasNext() {
-		event, err := events.Next()
-		require.NoError(t, err)
-		raw, err := proto.Marshal(event)
-		require.NoError(t, err)
-		whole.Write(raw)
-	}
+	whole := s.rawHistory(t, id)
 	shown := s.temporalCLI(t, "workflow", "show", "--workflow-id", id, "--output", "json")
-	for where, text := range map[string]string{"the history": whole.String(), "temporal workflow show": string(shown)} {
+	for where, text := range map[string]string{"the history": whole, "temporal workflow show": string(shown)} {
 		for _, secret := range append(s.secrets(), names...) {
 			require.NotContains(t, text, secret, where)
 		}
@@ -53,6 +45,21 @@ func (s *stack) checkHistory(t *testing.T, id, save string, names ...string) {
 		require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
 		require.NoError(t, os.WriteFile(file, shown, 0o644))
 	}
+}
+
+// rawHistory is a run's history as Temporal has it.
+func (s *stack) rawHistory(t *testing.T, id string) string {
+	t.Helper()
+	var whole bytes.Buffer
+	events := s.temporal.GetWorkflowHistory(t.Context(), id, "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for events.HasNext() {
+		event, err := events.Next()
+		require.NoError(t, err)
+		raw, err := proto.Marshal(event)
+		require.NoError(t, err)
+		whole.Write(raw)
+	}
+	return whole.String()
 }
 
 // untilClosed waits until the run has ended, however it does.

@@ -34,6 +34,7 @@ const (
 type stack struct {
 	dir    string
 	env    map[string]string // what DIR/env says
+	more   []string          // NAME=value, of local and so of its parts
 	local  *child            // nil: it does not run
 	stderr *output           // of local
 
@@ -63,7 +64,7 @@ func startStack(dir string) (*stack, error) {
 
 func (s *stack) up() error {
 	cmd := exec.Command(filepath.Join(bin, "local"), "up", "--data", s.dir)
-	cmd.Env = localEnviron()
+	cmd.Env = append(localEnviron(), s.more...)
 	stdout := newOutput()
 	cmd.Stdout, cmd.Stderr = stdout, s.stderr
 	local, err := startChild(cmd)

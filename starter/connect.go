@@ -15,6 +15,8 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
 	"go.temporal.io/sdk/log"
+
+	"github.com/durabatch/durabatch/codec"
 )
 
 // server is the Temporal that runs are started on.
@@ -31,6 +33,11 @@ func (s *starter) connect(ctx context.Context) (*server, error) {
 	if err != nil {
 		return nil, usagef("the settings of Temporal (TEMPORAL_* and its profiles) cannot be used: %w", err)
 	}
+	secrets, err := codec.FromEnvironment(s.environ.Get)
+	if err != nil {
+		return nil, usagef("the key that payloads are encrypted with cannot be used: %w", err)
+	}
+	secrets.ForClient(&options)
 	options.Logger = log.NewStructuredLogger(slog.New(slog.NewTextHandler(s.stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	if options.HostPort == "" {
 		options.HostPort = client.DefaultHostPort

@@ -85,7 +85,7 @@ environment and profiles; the default is localhost:7233.`,
 	root.AddCommand(
 		s.runCommand(), s.startCommand(), s.statusCommand(), s.watchCommand(),
 		s.approveCommand(), s.rejectCommand(), s.cancelCommand(), s.outputsCommand(), s.listCommand(),
-		s.validateCommand(), s.renderCommand(), s.schemaCommand(),
+		s.validateCommand(), s.renderCommand(), s.schemaCommand(), s.codecCommand(),
 	)
 	return root
 }

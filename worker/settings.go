@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/contrib/envconfig"
 
 	"github.com/durabatch/durabatch/azure"
+	"github.com/durabatch/durabatch/codec"
 )
 
 // settings are all that a worker is told.
@@ -51,6 +52,11 @@ func settingsFrom(args []string, environ environment) (settings, error) {
 	if options.Namespace == "" {
 		options.Namespace = client.DefaultNamespace
 	}
+	secrets, err := codec.FromEnvironment(environ.Get)
+	if err != nil {
+		return settings{}, exitf(exitUsage, "the key that payloads are encrypted with cannot be used: %w", err)
+	}
+	secrets.ForWorker(&options)
 	host, err := os.Hostname()
 	if err != nil {
 		return settings{}, exitf(exitFailed, "this machine does not tell its name: %w", err)
@@ -61,6 +67,7 @@ func settingsFrom(args []string, environ environment) (settings, error) {
 const usage = `  AZURE_BATCH_ENDPOINT, AZURE_BATCH_ACCOUNT_NAME, AZURE_BATCH_ACCOUNT_KEY (or Entra ID)
   AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_BLOB_ENDPOINT with Entra ID
   TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and the rest of Temporal's environment and profiles
+  DURABATCH_CODEC_KEY_FILE or DURABATCH_CODEC_KEY: encrypt what Temporal keeps (starter codec --help)
   DURABATCH_LOG_FORMAT: text (default) or json`
 
 // environment is a list of NAME=value, as os.Environ gives it; of two of one
