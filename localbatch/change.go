@@ -151,7 +151,7 @@ func (c *change) saveJob(j *job) error {
 	if err != nil {
 		return err
 	}
-	j.row.ID, j.row.PoolID, j.row.State = j.ID, j.PoolInfo.PoolID, j.State
+	j.row.ID, j.row.PoolID, j.row.State = j.ID, j.ExecutionInfo.PoolID, j.State
 	j.row.Priority, j.row.MaxParallel, j.row.Body = j.Priority, *j.MaxParallelTasks, body
 	if j.row.Key != 0 {
 		return c.UpdateJob(j.row)

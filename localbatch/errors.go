@@ -1,6 +1,7 @@
 package localbatch
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 )
@@ -73,6 +74,15 @@ func invalidProperty(name, value, reason string, args ...any) *apiError {
 	e := badRequest("InvalidPropertyValue", "The value provided for one of the properties in the request body is invalid.")
 	e.values = []errorValue{{"PropertyName", name}, {"PropertyValue", value}}
 	return e.because(reason, args...)
+}
+
+// within makes an error about a property one about the same of a property's value.
+func within(property string, err error) error {
+	var refused *apiError
+	if errors.As(err, &refused) && len(refused.values) > 0 && refused.values[0].Key == "PropertyName" {
+		refused.values[0].Value = property + "." + refused.values[0].Value
+	}
+	return err
 }
 
 func unsupportedProperty(name, reason string) *apiError {

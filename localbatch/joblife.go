@@ -78,11 +78,14 @@ func (s *Service) settleJob(key int64) {
 			j.moveTo(disabled, c.now)
 		case enabling:
 			j.moveTo(active, c.now)
-			c.assign(j.PoolInfo.PoolID)
+			c.assign(j.ExecutionInfo.PoolID)
 		case terminating:
 			j.moveTo(completed, c.now)
 			j.ExecutionInfo.EndTime = c.now
 			c.then(func() { s.deadlines.forget(key) })
+			if err := c.dropPool(j); err != nil {
+				return err
+			}
 		case deleting:
 			gone = true
 			c.then(func() { s.deadlines.forget(key) })
@@ -129,6 +132,13 @@ func (s *Service) purgeJob(key int64) error {
 		}
 		for _, n := range nodes { // within the change: a job of the same id may follow at once
 			s.discard(filepath.Join(s.nodeDir(n.Name()), "workitems", row.ID))
+		}
+		j, err := readJob(row, ok, nil)
+		if err != nil {
+			return err
+		}
+		if err := c.dropPool(j); err != nil {
+			return err
 		}
 		return c.DeleteJob(key)
 	})

@@ -16,37 +16,35 @@ func (s *Service) createJob(r *http.Request) (reply, error) {
 		return reply{}, err
 	}
 	err := s.change(func(c *change) error {
-		if err := c.mayCreate(j); err != nil {
+		row, ok, err := c.Job(j.ID)
+		switch {
+		case err != nil:
 			return err
+		case ok && row.State == deleting:
+			return beingDeleted("Job")
+		case ok:
+			return exists("Job")
 		}
-		j.row = store.Job{}
-		j.CreationTime, j.LastModified = c.now, c.now
-		j.stateChange = stateChange{State: active, StateTransitionTime: c.now}
-		j.ExecutionInfo = jobExecutionInfo{StartTime: c.now, PoolID: j.PoolInfo.PoolID}
-		if err := c.saveJob(j); err != nil {
-			return err
-		}
-		c.then(func() { s.watchDeadline(j) })
-		return c.endIfComplete(j) // one without tasks is complete
+		return c.addJob(j)
 	})
 	return reply{status: http.StatusCreated, version: j.LastModified, created: "/jobs/" + j.ID}, err
 }
 
-func (c *change) mayCreate(j *job) error {
-	row, ok, err := c.Job(j.ID)
-	switch {
-	case err != nil:
+// addJob creates a job whose id is free: one that was asked for, or a job
+// schedule's. The pool that it names may be missing: its tasks wait for one of
+// that id (Batch REST reference, "poolInfo"; live tests of the .NET SDK).
+func (c *change) addJob(j *job) error {
+	j.CreationTime, j.LastModified = c.now, c.now
+	j.stateChange = stateChange{State: active, StateTransitionTime: c.now}
+	j.ExecutionInfo = jobExecutionInfo{StartTime: c.now}
+	if err := c.givePool(j); err != nil {
 		return err
-	case ok && row.State == deleting:
-		return beingDeleted("Job")
-	case ok:
-		return exists("Job")
 	}
-	p, err := findPool(c.Tx, j.PoolInfo.PoolID)
-	if err == nil && p.State == deleting {
-		return beingDeleted("Pool")
+	if err := c.saveJob(j); err != nil || j.State == completed {
+		return err
 	}
-	return err
+	c.then(func() { c.s.watchDeadline(j) })
+	return c.endIfComplete(j) // one without tasks is complete
 }
 
 func (s *Service) jobDocument(r *http.Request, j *job) jobDocument {
@@ -170,23 +168,9 @@ func (s *Service) putJob(r *http.Request) (reply, error) {
 	return s.updateJob(r, func(j *job) error {
 		j.Priority, j.MaxParallelTasks, j.Constraints = given.Priority, given.MaxParallelTasks, given.Constraints
 		j.Metadata = given.Metadata
-		if given.OnAllTasksComplete != "" || j.OnAllTasksComplete != terminateJob {
-			j.OnAllTasksComplete = given.OnAllTasksComplete
-		}
+		j.OnAllTasksComplete = given.OnAllTasksComplete
 		return j.moveToPool(given.PoolInfo)
 	})
-}
-
-// moveToPool has the job's tasks run elsewhere, if another pool is given.
-func (j *job) moveToPool(info *poolInfo) error {
-	if info == nil || info.PoolID == j.PoolInfo.PoolID {
-		return nil
-	}
-	if j.State != disabled {
-		return wrongState("the pool of a job can only be changed while the job is disabled")
-	}
-	j.PoolInfo, j.ExecutionInfo.PoolID = info, info.PoolID
-	return nil
 }
 
 func (s *Service) updateJob(r *http.Request, f func(*job) error) (reply, error) {
@@ -194,23 +178,18 @@ func (s *Service) updateJob(r *http.Request, f func(*job) error) (reply, error) 
 		if err := j.mustTakeTasks(); err != nil {
 			return err
 		}
-		before, pool := j.OnAllTasksComplete, j.PoolInfo.PoolID
+		before := j.OnAllTasksComplete
 		if err := f(j); err != nil {
 			return err
 		}
-		if err := j.complete(); err != nil {
+		if err := j.completeProperties(j.row.Schedule != 0); err != nil {
 			return err
 		}
 		if before == terminateJob && j.OnAllTasksComplete == noAction {
 			return invalidProperty("onAllTasksComplete", noAction, "once it is terminatejob it cannot be changed back")
 		}
-		if j.PoolInfo.PoolID != pool {
-			if _, err := findPool(c.Tx, j.PoolInfo.PoolID); err != nil {
-				return err
-			}
-		}
 		c.then(func() { s.watchDeadline(j) })
-		c.assign(j.PoolInfo.PoolID)
+		c.assign(j.ExecutionInfo.PoolID)
 		if err := c.saveJob(j); err != nil {
 			return err
 		}

@@ -27,8 +27,22 @@ type jobSpec struct {
 }
 
 type poolInfo struct {
-	PoolID                string      `json:"poolId,omitempty"`
-	AutoPoolSpecification unsupported `json:"autoPoolSpecification,omitzero"`
+	PoolID                string    `json:"poolId,omitempty"`
+	AutoPoolSpecification *autoPool `json:"autoPoolSpecification,omitempty"`
+}
+
+// complete checks that there is one way to a pool, and fills in the service's
+// defaults; scheduled says that it is of a job schedule.
+func (i *poolInfo) complete(scheduled bool) error {
+	switch {
+	case i == nil, i.PoolID == "" && i.AutoPoolSpecification == nil:
+		return missingProperty("poolId")
+	case i.AutoPoolSpecification == nil:
+		return nil
+	case i.PoolID != "":
+		return invalidProperty("poolId", i.PoolID, "there is an autoPoolSpecification as well")
+	}
+	return within("autoPoolSpecification", i.AutoPoolSpecification.complete(scheduled))
 }
 
 type jobConstraints struct {
@@ -41,13 +55,20 @@ const (
 	terminateJob = "terminatejob"
 )
 
-// complete checks the spec and fills in the service's defaults.
+// complete checks the spec of a job that is created by itself, and fills in
+// the service's defaults.
 func (j *jobSpec) complete() error {
 	if err := checkID(j.ID); err != nil {
 		return err
 	}
-	if j.PoolInfo == nil || j.PoolInfo.PoolID == "" {
-		return missingProperty("poolInfo.poolId")
+	return j.completeProperties(false)
+}
+
+// completeProperties is complete but for the id, which the service itself gives
+// to a job of a job schedule.
+func (j *jobSpec) completeProperties(scheduled bool) error {
+	if err := within("poolInfo", j.PoolInfo.complete(scheduled)); err != nil {
+		return err
 	}
 	if j.UsesTaskDependencies {
 		return unsupportedProperty("usesTaskDependencies", "localbatch does not offer task dependencies")
@@ -103,10 +124,11 @@ type job struct {
 }
 
 type jobExecutionInfo struct {
-	StartTime       store.Time `json:"startTime,omitzero"`
-	EndTime         store.Time `json:"endTime,omitzero"`
-	PoolID          string     `json:"poolId,omitempty"`
-	TerminateReason string     `json:"terminateReason,omitempty"`
+	StartTime       store.Time   `json:"startTime,omitzero"`
+	EndTime         store.Time   `json:"endTime,omitzero"`
+	PoolID          string       `json:"poolId,omitempty"` // of the pool it runs on, an auto pool too
+	SchedulingError *failureInfo `json:"schedulingError,omitempty"`
+	TerminateReason string       `json:"terminateReason,omitempty"`
 }
 
 // jobDocument is a job as it is shown.

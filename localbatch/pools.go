@@ -16,21 +16,23 @@ func (s *Service) createPool(r *http.Request) (reply, error) {
 	if err := p.complete(); err != nil {
 		return reply{}, err
 	}
-	err := s.change(func(c *change) error {
-		if row, ok, err := c.Pool(p.ID); err != nil || ok {
-			return existing("Pool", row, ok, err)
-		}
-		p.key = 0
-		p.CreationTime, p.LastModified = c.now, c.now
-		p.State, p.StateTransitionTime = active, c.now
-		p.AllocationState, p.AllocationStateTransitionTime = resizing, c.now
-		c.thenBeside(func() { s.settlePool(p.key) })
-		return c.savePool(p)
-	})
-	if err != nil {
+	if err := s.change(func(c *change) error { return c.addPool(p) }); err != nil {
 		return reply{}, err
 	}
 	return reply{status: http.StatusCreated, version: p.LastModified, created: "/pools/" + p.ID}, nil
+}
+
+// addPool creates a pool: one that was asked for, or an auto pool.
+func (c *change) addPool(p *pool) error {
+	if row, ok, err := c.Pool(p.ID); err != nil || ok {
+		return existing("Pool", row, ok, err)
+	}
+	p.key = 0
+	p.CreationTime, p.LastModified = c.now, c.now
+	p.State, p.StateTransitionTime = active, c.now
+	p.AllocationState, p.AllocationStateTransitionTime = resizing, c.now
+	c.thenBeside(func() { c.s.settlePool(p.key) })
+	return c.savePool(p)
 }
 
 // existing is the error for an id that is taken: by a resource, or by one that
@@ -135,12 +137,17 @@ func (s *Service) changePool(r *http.Request, f func(*change, *pool) error) (*po
 
 func (s *Service) deletePool(r *http.Request) (reply, error) {
 	_, err := s.changePool(r, func(c *change, p *pool) error {
-		p.State, p.StateTransitionTime = deleting, c.now
-		p.allocate(resizing, c.now)
-		c.thenBeside(func() { s.settlePool(p.key) })
+		c.deletePool(p)
 		return nil
 	})
 	return reply{status: http.StatusAccepted}, err
+}
+
+// deletePool has p go, once it is saved. Tasks that run on it are requeued.
+func (c *change) deletePool(p *pool) {
+	p.State, p.StateTransitionTime = deleting, c.now
+	p.allocate(resizing, c.now)
+	c.thenBeside(func() { c.s.settlePool(p.key) })
 }
 
 // poolPatch has the properties of a pool that can be changed: what is absent

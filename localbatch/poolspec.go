@@ -86,6 +86,12 @@ func (p *poolSpec) complete() error {
 	if err := checkID(p.ID); err != nil {
 		return err
 	}
+	return p.completeProperties()
+}
+
+// completeProperties is complete but for the id, which an auto pool has from
+// the service.
+func (p *poolSpec) completeProperties() error {
 	if p.VMSize == "" {
 		return missingProperty("vmSize")
 	}

@@ -88,7 +88,7 @@ func (c *change) countAdded(j *job, added []*task) error {
 		tasks.Active++
 		slots.Active += t.Slots
 	}
-	c.assign(j.PoolInfo.PoolID)
+	c.assign(j.ExecutionInfo.PoolID)
 	return c.AddCounts(j.row.Key, tasks, slots)
 }
 

@@ -164,7 +164,7 @@ func (s *Service) reactivateTask(r *http.Request) (reply, error) {
 			return err
 		}
 		t.Retries, t.LastRetry = 0, 0
-		c.assign(j.PoolInfo.PoolID)
+		c.assign(j.ExecutionInfo.PoolID)
 		return c.waitAgain(t)
 	})
 }

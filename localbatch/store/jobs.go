@@ -1,5 +1,7 @@
 package store
 
+import "database/sql"
+
 // Job is a row of a job. Its counts are written by AddCounts alone.
 type Job struct {
 	Key         int64
@@ -8,6 +10,7 @@ type Job struct {
 	State       string
 	Priority    int32
 	MaxParallel int32 // -1: no limit
+	Schedule    int64 // key of the job schedule it is of; 0: none
 	Tasks       Counts
 	Slots       Counts // the same tasks, each weighed by its slots
 	Body        []byte // the service's JSON
@@ -16,14 +19,16 @@ type Job struct {
 // Counts are tasks, or their slots, by state and result.
 type Counts struct{ Active, Running, Succeeded, Failed int32 }
 
-const jobColumns = `key, id, pool_id, state, priority, max_parallel, active, running, succeeded, failed,
+const jobColumns = `key, id, pool_id, state, priority, max_parallel, schedule, active, running, succeeded, failed,
 	active_slots, running_slots, succeeded_slots, failed_slots, body`
 
 func scanJob(r row) (Job, error) {
 	var j Job
-	err := r.Scan(&j.Key, &j.ID, &j.PoolID, &j.State, &j.Priority, &j.MaxParallel,
+	var schedule sql.Null[int64]
+	err := r.Scan(&j.Key, &j.ID, &j.PoolID, &j.State, &j.Priority, &j.MaxParallel, &schedule,
 		&j.Tasks.Active, &j.Tasks.Running, &j.Tasks.Succeeded, &j.Tasks.Failed,
 		&j.Slots.Active, &j.Slots.Running, &j.Slots.Succeeded, &j.Slots.Failed, &j.Body)
+	j.Schedule = schedule.V
 	return j, err
 }
 
@@ -42,6 +47,11 @@ func (tx *Tx) Jobs() ([]Job, error) {
 	return all(tx, scanJob, "SELECT "+jobColumns+" FROM jobs ORDER BY id")
 }
 
+// JobsOfSchedule lists the jobs of a job schedule, the oldest first.
+func (tx *Tx) JobsOfSchedule(schedule int64) ([]Job, error) {
+	return all(tx, scanJob, "SELECT "+jobColumns+" FROM jobs WHERE schedule = ? ORDER BY key", schedule)
+}
+
 // WaitingJobs lists the jobs of a pool that are in state and have active
 // tasks, the highest priority first, then the oldest.
 func (tx *Tx) WaitingJobs(poolID, state string) ([]Job, error) {
@@ -51,11 +61,11 @@ func (tx *Tx) WaitingJobs(poolID, state string) ([]Job, error) {
 
 // InsertJob adds j, without tasks, and returns its key.
 func (tx *Tx) InsertJob(j Job) (int64, error) {
-	return tx.insert(`INSERT INTO jobs (id, pool_id, state, priority, max_parallel, body)
-		VALUES (?, ?, ?, ?, ?, ?)`, j.ID, j.PoolID, j.State, j.Priority, j.MaxParallel, j.Body)
+	return tx.insert(`INSERT INTO jobs (id, pool_id, state, priority, max_parallel, schedule, body)
+		VALUES (?, ?, ?, ?, ?, ?, ?)`, j.ID, j.PoolID, j.State, j.Priority, j.MaxParallel, null(j.Schedule), j.Body)
 }
 
-// UpdateJob writes all of j but its id and its counts.
+// UpdateJob writes all of j but its id, its schedule and its counts.
 func (tx *Tx) UpdateJob(j Job) error {
 	return tx.exec("UPDATE jobs SET pool_id = ?, state = ?, priority = ?, max_parallel = ?, body = ? WHERE key = ?",
 		j.PoolID, j.State, j.Priority, j.MaxParallel, j.Body, j.Key)

@@ -43,6 +43,7 @@ CREATE TABLE jobs (
   state           TEXT NOT NULL,
   priority        INTEGER NOT NULL,
   max_parallel    INTEGER NOT NULL,
+  schedule        INTEGER,
   active          INTEGER NOT NULL DEFAULT 0,
   running         INTEGER NOT NULL DEFAULT 0,
   succeeded       INTEGER NOT NULL DEFAULT 0,
@@ -54,6 +55,13 @@ CREATE TABLE jobs (
   body            BLOB NOT NULL
 );
 CREATE INDEX jobs_of_pool ON jobs (pool_id, state, priority);
+CREATE INDEX jobs_of_schedule ON jobs (schedule) WHERE schedule IS NOT NULL;
+CREATE TABLE schedules (
+  key    INTEGER PRIMARY KEY AUTOINCREMENT,
+  id     TEXT NOT NULL UNIQUE COLLATE NOCASE,
+  state  TEXT NOT NULL,
+  body   BLOB NOT NULL
+);
 CREATE TABLE tasks (
   key                 INTEGER PRIMARY KEY AUTOINCREMENT,
   job                 INTEGER NOT NULL,
