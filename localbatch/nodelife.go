@@ -2,7 +2,9 @@ package localbatch
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -59,6 +61,9 @@ func (s *Service) bootNode(ctx context.Context, key int64) error {
 		n.LastBootTime, n.StartTask, n.StartTaskInfo = c.now, p.StartTask, nil
 	})
 	if err != nil || n == nil {
+		return err
+	}
+	if err := s.endDaemons(n.ID); err != nil {
 		return err
 	}
 	for _, name := range []string{"applications", "fsmounts", "shared", "startup", "volatile", "workitems"} {
@@ -250,6 +255,9 @@ func (s *Service) retire(key int64) {
 		if err != nil || !ok || n.State != leavingPool || n.RunningTasks > 0 {
 			return err
 		}
+		if err := s.endDaemons(n.ID); err != nil {
+			return err
+		}
 		s.discard(s.nodeDir(n.ID)) // before the pool can be seen to be gone
 		c.thenBeside(func() { s.settlePool(n.Pool) })
 		return c.DeleteNode(key)
@@ -257,4 +265,13 @@ func (s *Service) retire(key int64) {
 	if err != nil {
 		s.log.Error("a node could not be removed from its pool", "node", key, "error", err)
 	}
+}
+
+// endDaemons ends what the node's start task has left running: it goes down
+// with the node. Nothing else runs there meanwhile.
+func (s *Service) endDaemons(nodeID string) error {
+	if _, err := os.Stat(s.nodeDir(nodeID)); errors.Is(err, fs.ErrNotExist) {
+		return nil // it is a new node
+	}
+	return node.EndOrphansBelow(s.nodeDir(nodeID))
 }

@@ -67,6 +67,7 @@ type Service struct {
 	background sync.WaitGroup
 
 	runs      runs
+	records   records
 	boots     boots
 	deadlines deadlines
 	elevated  chan struct{} // holds one token while an elevated start task runs
@@ -110,6 +111,7 @@ func New(opts Options) (*Service, error) {
 		return nil, err
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.records.write = s.writeRecords
 	s.handler = s.routes()
 	if err := s.recover(); err != nil {
 		return nil, errors.Join(fmt.Errorf("take up the state in %s: %w", s.opts.DataDir, err), s.Close())

@@ -2,7 +2,6 @@ package localbatch
 
 import (
 	"encoding/json"
-	"fmt"
 	"path/filepath"
 
 	"github.com/durabatch/durabatch/localbatch/node"
@@ -67,7 +66,7 @@ func (t *task) counted() string {
 func (s *Service) execute(r *run) {
 	defer close(r.ended)
 	defer r.cancel()
-	result := s.machine.Run(r.ctx, r.command, func(pgid int) { s.recordTask(r.task, pgid) })
+	result := s.machine.Run(r.ctx, r.command, func(pgid int) { s.records.add(r.task, pgid) })
 	if s.ctx.Err() != nil {
 		return // the next service finds it running, and requeues it
 	}
@@ -76,21 +75,10 @@ func (s *Service) execute(r *run) {
 	}
 }
 
-// recordTask lets a later service find the process, should this one die.
-func (s *Service) recordTask(key int64, pgid int) {
-	identity, err := node.ProcessIdentity(pgid)
-	if err != nil {
-		return // it is over already
-	}
-	process := fmt.Sprintf("%d %s", pgid, identity)
-	if err := s.store.Post(func(tx *store.Tx) error { return tx.SetTaskProcess(key, process) }); err != nil {
-		s.log.Warn("a task's process could not be recorded", "process", pgid, "error", err)
-	}
-}
-
 // finish takes r off its node and completes, retries or requeues its task.
 func (c *change) finish(r *run, result node.Result) error {
 	c.s.runs.remove(r)
+	c.s.records.forget(r.task)
 	c.assign(r.poolID)
 	row, ok, err := c.TaskByKey(r.task)
 	if err != nil {

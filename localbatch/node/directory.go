@@ -30,7 +30,8 @@ func makeDirectory(path string) (*directory, error) {
 	if !filepath.IsAbs(path) {
 		return nil, failure(CommandLaunchFailed, "The task's directory is not an absolute path", "Directory", path)
 	}
-	if err := os.MkdirAll(path, 0o750); err != nil {
+	isNew, err := mkdir(path)
+	if err != nil {
 		return nil, directoryFailure(err)
 	}
 	root, err := os.OpenRoot(path)
@@ -38,11 +39,30 @@ func makeDirectory(path string) (*directory, error) {
 		return nil, directoryFailure(err)
 	}
 	d := &directory{path: filepath.Clean(path), root: root}
-	if err := d.clear(); err != nil {
+	if !isNew {
+		err = d.clear()
+	}
+	if err == nil {
+		err = d.root.Mkdir(workingDir, 0o750)
+	}
+	if err != nil {
 		d.close()
 		return nil, directoryFailure(err)
 	}
 	return d, nil
+}
+
+// mkdir makes a directory and those above it that are missing. isNew: it was
+// not there.
+func mkdir(path string) (isNew bool, err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		return false, err
+	}
+	err = os.Mkdir(path, 0o750)
+	if errors.Is(err, fs.ErrExist) {
+		return false, nil // if it is no directory, opening it says so
+	}
+	return err == nil, err
 }
 
 func (d *directory) clear() error {
@@ -54,7 +74,7 @@ func (d *directory) clear() error {
 			return fmt.Errorf("remove what an earlier try left: %w", err)
 		}
 	}
-	return d.root.Mkdir(workingDir, 0o750)
+	return nil
 }
 
 // removeAll also removes directories that a task has made unwritable.

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"runtime"
 	"syscall"
+	"time"
 )
 
 // execute runs the task's process to its end. The exit code is nil if there
@@ -34,7 +35,7 @@ func (m *Machine) execute(ctx context.Context, d *directory, t Task, onStart fun
 	}
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 
-	state, killed, err := runProcess(ctx, cmd, onStart)
+	state, killed, err := runProcess(ctx, cmd, t, onStart)
 	if err != nil {
 		return nil, startFailure(cmd.Args[0], err)
 	}
@@ -96,12 +97,13 @@ func (m *Machine) command(d *directory, t Task) (*exec.Cmd, error) {
 //
 // The leader is reaped last of all: until then no other process can get its
 // id, so that killing its group and session can hit nobody else.
-func runProcess(ctx context.Context, cmd *exec.Cmd, onStart func(pgid int)) (state *os.ProcessState, killed bool, err error) {
+func runProcess(ctx context.Context, cmd *exec.Cmd, t Task, onStart func(pgid int)) (state *os.ProcessState, killed bool, err error) {
 	// Linux kills a child with the thread that started it, not with the
 	// process: the thread must live as long as the child.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 
+	began := time.Now()
 	if err := cmd.Start(); err != nil {
 		return nil, false, err
 	}
@@ -119,7 +121,7 @@ func runProcess(ctx context.Context, cmd *exec.Cmd, onStart func(pgid int)) (sta
 		<-killDone
 		killed = true
 	}
-	killSession(pgid)
+	killLeftovers(pgid, began, t.Dir, t.Start)
 
 	// A process that did not exit with 0 is an error to exec, not to us.
 	if err := cmd.Wait(); cmd.ProcessState == nil {

@@ -76,7 +76,9 @@ func NewMachine(opts Options) *Machine {
 func (m *Machine) Close() { m.client.CloseIdleConnections() }
 
 // Run runs t once, to its end, and never returns before every process of t's
-// session has been sent SIGKILL: those that the command left behind as well.
+// session has been sent SIGKILL: those that the command left behind as well,
+// and on Linux those that left the session, as far as they have kept the
+// AZ_BATCH_TASK_DIR that they were given.
 //
 // When ctx is done the processes are killed at once, without the chance to
 // clean up that SIGTERM would give, nothing is uploaded, and the failure is

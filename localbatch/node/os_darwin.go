@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -71,3 +72,10 @@ func environmentOf(pid int) []string {
 	data, _ := unix.SysctlRaw("kern.procargs2", pid)
 	return strings.Split(string(data), "\x00")
 }
+
+// findsDaemons: the environment of a process is dear, and not always shown.
+const findsDaemons = false
+
+// descendants lists the processes that can descend from leader, which here are
+// all.
+func descendants(leader int, began time.Time) []int { return processes() }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -74,7 +75,7 @@ func isRunning(pid int) bool {
 // statFields gives the fields of /proc/PID/stat from the third, the state, on;
 // the second is a name that may hold anything.
 func statFields(pid int) ([]string, error) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	stat, err := readProc("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
 		return nil, err
 	}
@@ -87,6 +88,29 @@ func statFields(pid int) ([]string, error) {
 
 // environmentOf gives a process's NAME=value entries as it started with them.
 func environmentOf(pid int) []string {
-	data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	data, _ := readProc("/proc/" + strconv.Itoa(pid) + "/environ")
 	return strings.Split(string(data), "\x00")
+}
+
+// readProc reads a file of /proc. It does without what os.ReadFile does for
+// files that could block, which is most of that one's cost here.
+func readProc(path string) ([]byte, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	data := make([]byte, 0, 4096)
+	for {
+		n, err := unix.Read(fd, data[len(data):cap(data)])
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return nil, err
+		case n == 0:
+			return data, nil
+		default:
+			data = slices.Grow(data[:len(data)+n], 1024)
+		}
+	}
 }

@@ -39,6 +39,8 @@ type Task struct {
 	// so without root an elevated start task runs with the caller's own rights,
 	// its stderr.txt begins with a line that says so, and its exit code decides.
 	// Should it fail, the failure's details name the missing rights again.
+	// What it starts in a session of its own, such as the daemon of a mounted
+	// file system, stays; [EndOrphansBelow] ends it with the node.
 	Start bool
 }
 
