@@ -8,6 +8,7 @@ ROOT := $(CURDIR)
 PACKAGES = $$($(GO) list ./... | grep -v -E '/e2e(/|$$)')
 
 AZURITE      = tools/azurite/node_modules/.package-lock.json
+JAVASCRIPT   = localbatch/testdata/javascript/node_modules/.package-lock.json
 TEMPORAL_PKG = github.com/temporalio/cli/cmd/temporal
 TEMPORAL_VAR = github.com/temporalio/cli/temporalcli.Version
 LINT_PKG     = github.com/golangci/golangci-lint/v2/cmd/golangci-lint
@@ -32,13 +33,19 @@ run: build ## Run the main job on this machine: five MP4 files become five MP3 f
 	@ls -l examples/ffmpeg/OutputFiles
 
 .PHONY: test
-test: test-tools build ## Install what the tests need and run them all
+test: test-tools test-clients build ## Install what the tests need and run them all
 	$(GO) test -race -timeout 10m $(PACKAGES)
 	$(GO) test -count=1 -timeout 20m ./e2e/...
 
 .PHONY: test-tools
 test-tools:
 	@INSTALL=yes tools/require.sh go cc ffmpeg
+
+# The older Go SDK is a module of 66 MB, 560 MB unpacked: 15 seconds or more the first time.
+.PHONY: test-clients
+test-clients: $(JAVASCRIPT) # Fetch the official clients of Batch that localbatch is tested with
+	@tools/require.sh go
+	$(GO) build -C localbatch/testdata/go2020 -o /dev/null .
 
 .PHONY: check
 check: bin/golangci-lint bin/workflowcheck ## Check formatting, lint, imports, determinism, go.mod and generated files
@@ -63,7 +70,7 @@ samples: ## Make the sample videos in examples/ffmpeg/InputFiles anew
 
 .PHONY: clean
 clean: ## Remove what was built; the local stack's data in .local stays
-	rm -rf bin tools/azurite/node_modules examples/ffmpeg/OutputFiles
+	rm -rf bin tools/azurite/node_modules localbatch/testdata/javascript/node_modules examples/ffmpeg/OutputFiles
 
 bin/temporal: tools/temporal/go.mod tools/temporal/go.sum
 	@tools/require.sh go
@@ -82,4 +89,9 @@ bin/workflowcheck: tools/workflowcheck/go.mod tools/workflowcheck/go.sum
 $(AZURITE): tools/azurite/package.json tools/azurite/package-lock.json
 	@tools/require.sh node npm
 	$(NPM) ci --prefix tools/azurite --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+$(JAVASCRIPT): localbatch/testdata/javascript/package.json localbatch/testdata/javascript/package-lock.json
+	@tools/require.sh node npm
+	$(NPM) ci --prefix localbatch/testdata/javascript --ignore-scripts --no-audit --no-fund
 	@touch $@

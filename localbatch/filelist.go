@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/durabatch/durabatch/localbatch/store"
@@ -23,7 +24,7 @@ type fileDocument struct {
 
 type fileProperties struct {
 	LastModified  store.Time `json:"lastModified"`
-	ContentLength int64      `json:"contentLength,string"`
+	ContentLength any        `json:"contentLength"` // as lengthFor has it
 	ContentType   string     `json:"contentType"`
 	FileMode      string     `json:"fileMode"`
 }
@@ -45,6 +46,7 @@ func (s *Service) listFiles(r *http.Request, where place) (reply, error) {
 		return reply{}, err
 	}
 	defer root.Close()
+	length := lengthFor(r)
 	var items []listed
 	err = fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) || name == "." {
@@ -53,7 +55,7 @@ func (s *Service) listFiles(r *http.Request, where place) (reply, error) {
 		if err != nil {
 			return err
 		}
-		if document, ok := where.document(root, name); ok {
+		if document, ok := where.document(root, name, length); ok {
 			items = append(items, listed{name, document, func(string) any { return name }})
 		}
 		if entry.IsDir() && !recursive {
@@ -70,7 +72,7 @@ func (s *Service) listFiles(r *http.Request, where place) (reply, error) {
 
 // document describes a file or directory; anything else, such as a pipe or a
 // link that leads out of the place, is no file to Batch.
-func (p place) document(root *os.Root, name string) (fileDocument, bool) {
+func (p place) document(root *os.Root, name string, length func(int64) any) (fileDocument, bool) {
 	info, err := root.Stat(name)
 	if err != nil || !info.IsDir() && !info.Mode().IsRegular() {
 		return fileDocument{}, false
@@ -78,11 +80,22 @@ func (p place) document(root *os.Root, name string) (fileDocument, bool) {
 	document := fileDocument{Name: name, URL: p.fileURL(name), IsDirectory: info.IsDir()}
 	if !info.IsDir() {
 		document.Properties = &fileProperties{
-			LastModified: store.TimeOf(info.ModTime()), ContentLength: info.Size(),
+			LastModified: store.TimeOf(info.ModTime()), ContentLength: length(info.Size()),
 			ContentType: contentType(name), FileMode: octal(info),
 		}
 	}
 	return document, true
+}
+
+// lengthFor says how the client of r reads a file's length: as a text, like
+// every int64 of Batch, or, if it is a Go SDK of before azbatch, as a number:
+// those cannot decode the real service's lists of files.
+func lengthFor(r *http.Request) func(int64) any {
+	agent := r.UserAgent()
+	if strings.Contains(agent, "Azure-SDK-For-Go/") && strings.Contains(agent, " batch/") {
+		return func(n int64) any { return n }
+	}
+	return func(n int64) any { return strconv.FormatInt(n, 10) }
 }
 
 func boolParameter(r *http.Request, name string) (bool, error) {
