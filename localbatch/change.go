@@ -116,11 +116,11 @@ func findNode(tx *store.Tx, poolID, id string) (*pool, *computeNode, error) {
 
 func readNode(row store.Node) (*computeNode, error) {
 	n := &computeNode{Node: row}
-	return n, json.Unmarshal(row.Body, &n.nodeInfo)
+	return n, json.Unmarshal(row.Body, &nodeBody{&n.nodeInfo, &n.nodePlan})
 }
 
 func (c *change) saveNode(n *computeNode) (err error) {
-	if n.Body, err = json.Marshal(n.nodeInfo); err != nil {
+	if n.Body, err = json.Marshal(nodeBody{&n.nodeInfo, &n.nodePlan}); err != nil {
 		return err
 	}
 	if n.Key != 0 {

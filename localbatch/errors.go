@@ -64,6 +64,10 @@ func wrongState(format string, args ...any) *apiError {
 		because(format, args...)
 }
 
+func notValidOnNode(reason string, args ...any) *apiError {
+	return conflict("OperationNotValidOnNode", "The specified operation is not valid on the node.").because(reason, args...)
+}
+
 func missingProperty(name string) *apiError {
 	e := badRequest("MissingRequiredProperty", "A required property was not specified in the request body.")
 	e.values = []errorValue{{"PropertyName", name}}

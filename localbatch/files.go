@@ -1,9 +1,9 @@
 package localbatch
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
-	"os"
 
 	"github.com/durabatch/durabatch/localbatch/store"
 )
@@ -21,10 +21,23 @@ func (s *Service) nodePlace(r *http.Request) (place, error) {
 		if err != nil {
 			return err
 		}
+		if err := n.mustHaveFiles(); err != nil {
+			return err
+		}
 		where = place{s.nodeDir(n.ID), s.baseURL(r) + "/pools/" + p.ID + "/nodes/" + n.ID + "/files/"}
 		return nil
 	})
 	return where, err
+}
+
+// mustHaveFiles: the files of a node are read from the node, which has to be up.
+func (n *computeNode) mustHaveFiles() error {
+	switch n.State {
+	case creating, rebooting, deallocating, deallocated, preempted, unknown:
+		return conflict("NodeNotReady", "Node is not able to perform the requested operations in its current state.").
+			because("the node is %s", n.State)
+	}
+	return nil
 }
 
 func (s *Service) taskPlace(r *http.Request) (place, error) {
@@ -40,14 +53,19 @@ func (s *Service) taskPlace(r *http.Request) (place, error) {
 		case t.NodeID == "":
 			return conflict("TaskFilesUnavailable", "The task files are unavailable because the task never ran on a node.")
 		case t.State == completed && t.FilesUntil == 0:
-			return conflict("TaskFilesCleanedup", "The task files were removed from the node because the task's retention time is over.")
+			return conflict("TaskFilesCleanedup", "The files of the specified task are cleaned up.").
+				because("the task's retention time is over, or its node has lost its disk")
 		}
 		where = place{s.taskDir(t.NodeID, j.ID, t.ID), s.baseURL(r) + "/jobs/" + j.ID + "/tasks/" + t.ID + "/files/"}
-		_, err = os.Stat(s.nodeDir(t.NodeID))
-		if err != nil {
+		_, n, err := findNode(tx, t.PoolID, t.NodeID)
+		var gone *apiError
+		if errors.As(err, &gone) {
 			return conflict("TaskFilesUnavailable", "The task files are unavailable because the compute node is gone from the pool.")
 		}
-		return nil
+		if err != nil {
+			return err
+		}
+		return n.mustHaveFiles()
 	})
 	return where, err
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sync"
 
 	"github.com/durabatch/durabatch/localbatch/store"
 )
@@ -142,42 +141,6 @@ func (s *Service) purgeJob(key int64) error {
 		}
 		return c.DeleteJob(key)
 	})
-}
-
-// deadlines end jobs whose maxWallClockTime is over.
-type deadlines struct {
-	mu    sync.Mutex
-	byJob map[int64]func() bool // stops the timer
-}
-
-func (d *deadlines) set(job int64, clock *clock, at store.Time, expire func()) {
-	d.forget(job)
-	if at == store.Never {
-		return
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.byJob == nil {
-		d.byJob = map[int64]func() bool{}
-	}
-	d.byJob[job] = clock.AfterFunc(clock.until(at), expire)
-}
-
-func (d *deadlines) forget(job int64) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if stop := d.byJob[job]; stop != nil {
-		stop()
-		delete(d.byJob, job)
-	}
-}
-
-func (d *deadlines) stop() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, stop := range d.byJob {
-		stop()
-	}
 }
 
 // watchDeadline has a job ended when its time is over.

@@ -151,19 +151,21 @@ func (s *Service) openNode(key int64) error {
 
 func (c *change) open(n *computeNode, p *pool) {
 	n.Open = n.SchedulingState == enabled
-	n.move(idle, c.now)
+	if n.State != running && n.State != offline {
+		n.move(idle, c.now)
+	}
 	settleNode(&n.Node, c.now)
 	c.assign(p.ID)
 }
 
-// changeNode changes a node that is booting. The node is nil when it has left,
-// or is leaving, its pool meanwhile.
+// changeNode changes a node that is booting. The node is nil when it is gone,
+// or going down, meanwhile.
 func (s *Service) changeNode(key int64, f func(*change, *computeNode, *pool)) (*computeNode, error) {
 	var n *computeNode
 	err := s.change(func(c *change) error {
 		n = nil
 		row, ok, err := c.NodeByKey(key)
-		if err != nil || !ok || row.State == leavingPool {
+		if err != nil || !ok || isDown(row.State) {
 			return err
 		}
 		p, err := findPoolByKey(c.Tx, row.Pool)
@@ -204,67 +206,10 @@ func (c *change) leaveNode(r *run, succeeded bool) error {
 		n.TasksSucceeded++
 	}
 	settleNode(&n, c.now)
-	if n.State == leavingPool && n.RunningTasks == 0 {
-		c.thenBeside(func() { c.s.retire(n.Key) })
+	if isDown(n.State) && n.RunningTasks == 0 {
+		c.thenBeside(func() { c.s.takeDown(n.Key) })
 	}
 	return c.UpdateNode(n)
-}
-
-// leave has a node leave its pool. What runs on it is requeued or terminated,
-// or may finish first.
-func (c *change) leave(n *computeNode, option string) error {
-	if n.State == leavingPool {
-		return nil
-	}
-	n.move(leavingPool, c.now)
-	n.Open = false
-	running := c.s.runs.ofNode(n.Key)
-	switch option {
-	case terminateTasks:
-		c.stopAll(running, terminate)
-	case requeueTasks:
-		c.stopAll(running, requeue)
-	}
-	if b := c.s.boots.of(n.Key); b != nil {
-		c.then(b.cancel)
-	}
-	c.thenBeside(func() { c.s.retire(n.Key) })
-	return c.saveNode(n)
-}
-
-// What becomes of the tasks of a node that leaves its pool. Retained data ends
-// with the node here as well: the last one only waits for the tasks.
-const (
-	requeueTasks   = "requeue"
-	terminateTasks = "terminate"
-	awaitTasks     = "taskcompletion"
-	awaitData      = "retaineddata"
-)
-
-// retire removes a node that is leaving, once nothing runs on it.
-func (s *Service) retire(key int64) {
-	if b := s.boots.of(key); b != nil {
-		select {
-		case <-b.ended:
-		case <-s.ctx.Done():
-			return
-		}
-	}
-	err := s.change(func(c *change) error {
-		n, ok, err := c.NodeByKey(key)
-		if err != nil || !ok || n.State != leavingPool || n.RunningTasks > 0 {
-			return err
-		}
-		if err := s.endDaemons(n.ID); err != nil {
-			return err
-		}
-		s.discard(s.nodeDir(n.ID)) // before the pool can be seen to be gone
-		c.thenBeside(func() { s.settlePool(n.Pool) })
-		return c.DeleteNode(key)
-	})
-	if err != nil {
-		s.log.Error("a node could not be removed from its pool", "node", key, "error", err)
-	}
 }
 
 // endDaemons ends what the node's start task has left running: it goes down

@@ -100,8 +100,8 @@ func (s *Service) setScheduling(r *http.Request, state string, f func(*change, *
 
 // countedStates are the counters of a node count, one for each state.
 var countedStates = []string{
-	creating, idle, leavingPool, offline, "preempted", "rebooting", "reimaging", running, starting,
-	startTaskFailed, "unknown", "unusable", waitingForStartTask, "deallocated", "deallocating", "upgradingos",
+	creating, idle, leavingPool, offline, preempted, rebooting, reimaging, running, starting,
+	startTaskFailed, unknown, unusable, waitingForStartTask, deallocated, deallocating, "upgradingos",
 }
 
 // counters are the names of those that differ from their states'.

@@ -4,6 +4,8 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/durabatch/durabatch/localbatch/store"
 )
@@ -12,6 +14,23 @@ import (
 type computeNode struct {
 	store.Node
 	nodeInfo
+	nodePlan
+}
+
+// nodePlan is what is to become of a node that is going down. It is not shown.
+type nodePlan struct {
+	// TaskOption says what becomes of its tasks.
+	TaskOption string `json:"taskOption,omitempty"`
+	// Before is the state it was in.
+	Before string `json:"before,omitempty"`
+	// Back is when it comes back by itself; 0: not at all.
+	Back store.Time `json:"back,omitzero"`
+}
+
+// nodeBody is the JSON of a node's row.
+type nodeBody struct {
+	*nodeInfo
+	*nodePlan
 }
 
 // nodeInfo is what a node's row has no columns for.
@@ -22,6 +41,14 @@ type nodeInfo struct {
 	SchedulingState string         `json:"schedulingState"`
 	StartTask       *startTask     `json:"startTask,omitempty"` // the pool's when the node last booted
 	StartTaskInfo   *startTaskInfo `json:"startTaskInfo,omitempty"`
+	Errors          []nodeError    `json:"errors,omitempty"`
+}
+
+// nodeError is something that is wrong with a node now.
+type nodeError struct {
+	Code         string      `json:"code"`
+	Message      string      `json:"message"`
+	ErrorDetails []nameValue `json:"errorDetails,omitempty"`
 }
 
 type startTaskInfo struct {
@@ -109,6 +136,25 @@ func (n *computeNode) move(state string, now store.Time) {
 	if n.State != state {
 		n.State, n.StateTime = state, now
 	}
+}
+
+// mustBe is the error of an operation on a node in none of these states (Batch
+// REST reference, "Batch Status and Error Codes").
+func (n *computeNode) mustBe(states ...string) error {
+	if slices.Contains(states, n.State) {
+		return nil
+	}
+	switch n.State {
+	case creating:
+		return conflict("NodeBeingCreated", "The specified node is being created.")
+	case starting, waitingForStartTask:
+		return conflict("NodeBeingStarted", "The specified node is being started.")
+	case rebooting:
+		return conflict("NodeBeingRebooted", "The specified node is being rebooted.")
+	case unusable:
+		return conflict("NodeStateUnusable", "The state of the specified node is unusable.")
+	}
+	return notValidOnNode("the node is %s; it has to be %s", n.State, strings.Join(states, " or "))
 }
 
 // settleNode gives a node that can have tasks the state that goes with those

@@ -73,23 +73,19 @@ func (s *Service) stopResize(r *http.Request) (reply, error) {
 	return reply{status: http.StatusAccepted, version: version(p)}, err
 }
 
-// keepBusyNodes gives a pool the nodes back that were to leave after their tasks.
+// keepBusyNodes gives a pool the nodes back that were to leave after their
+// tasks, or the time these are kept.
 func (c *change) keepBusyNodes(p *pool) error {
 	nodes, err := c.poolNodes(p)
 	if err != nil {
 		return err
 	}
 	for _, n := range nodes {
-		if n.State != leavingPool || n.RunningTasks == 0 {
+		wasUp := n.Before == idle || n.Before == running || n.Before == offline
+		if n.State != leavingPool || !awaits(n.TaskOption) || !wasUp {
 			continue
 		}
-		stopped := false
-		for _, r := range c.s.runs.ofNode(n.Key) {
-			stopped = stopped || r.why() != goOn
-		}
-		if stopped {
-			continue
-		}
+		n.nodePlan = nodePlan{}
 		c.open(n, p)
 		if err := c.saveNode(n); err != nil {
 			return err

@@ -120,13 +120,11 @@ func (c *change) recoverPools() error {
 }
 
 func (c *change) reboot(n *computeNode) error {
-	n.RunningTasks, n.RunningSlots, n.Open, n.Process = 0, 0, false, ""
-	if n.State == leavingPool {
-		c.thenBeside(func() { c.s.retire(n.Key) })
-		return c.saveNode(n)
+	if !isDown(n.State) {
+		return c.bootAgain(n, starting)
 	}
-	n.move(starting, c.now)
-	c.then(func() { c.s.boot(n.Key) })
+	n.RunningTasks, n.RunningSlots, n.Process = 0, 0, ""
+	c.thenBeside(func() { c.s.takeDown(n.Key) })
 	return c.saveNode(n)
 }
 

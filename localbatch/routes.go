@@ -49,6 +49,10 @@ func (s *Service) operations() []route {
 
 		{name: "ListNodes", pattern: "GET /pools/{pool}/nodes", handle: s.listNodes, parameters: listParameters},
 		{name: "GetNode", pattern: "GET /pools/{pool}/nodes/{node}", handle: s.getNode, parameters: oneParameters},
+		{name: "RebootNode", pattern: "POST /pools/{pool}/nodes/{node}/reboot", handle: s.rebootNode},
+		{name: "ReimageNode", pattern: "POST /pools/{pool}/nodes/{node}/reimage", handle: s.reimageNode},
+		{name: "DeallocateNode", pattern: "POST /pools/{pool}/nodes/{node}/deallocate", handle: s.deallocateNode},
+		{name: "StartNode", pattern: "POST /pools/{pool}/nodes/{node}/start", handle: s.startNode},
 		{name: "DisableNodeScheduling", pattern: "POST /pools/{pool}/nodes/{node}/disablescheduling", handle: s.disableScheduling},
 		{name: "EnableNodeScheduling", pattern: "POST /pools/{pool}/nodes/{node}/enablescheduling", handle: s.enableScheduling},
 		{name: "ListNodeFiles", pattern: "GET /pools/{pool}/nodes/{node}/files", handle: s.listNodeFiles, parameters: filesParameters},
@@ -89,12 +93,6 @@ var notOffered = map[string][]route{
 		{name: "EnablePoolAutoScale", pattern: "POST /pools/{pool}/enableautoscale"},
 		{name: "DisablePoolAutoScale", pattern: "POST /pools/{pool}/disableautoscale"},
 		{name: "EvaluatePoolAutoScale", pattern: "POST /pools/{pool}/evaluateautoscale"},
-	},
-	"rebooting and deallocating nodes": {
-		{name: "RebootNode", pattern: "POST /pools/{pool}/nodes/{node}/reboot"},
-		{name: "ReimageNode", pattern: "POST /pools/{pool}/nodes/{node}/reimage"},
-		{name: "DeallocateNode", pattern: "POST /pools/{pool}/nodes/{node}/deallocate"},
-		{name: "StartNode", pattern: "POST /pools/{pool}/nodes/{node}/start"},
 	},
 	"logging in to nodes": {
 		{name: "GetNodeRemoteLoginSettings", pattern: "GET /pools/{pool}/nodes/{node}/remoteloginsettings"},

@@ -12,7 +12,8 @@ type intent int
 
 const (
 	goOn      intent = iota // it was not stopped
-	requeue                 // the task waits for a node again
+	lose                    // its node is lost: the task waits again, and no count says so
+	requeue                 // the task waits for a node again, by request
 	terminate               // the task is completed, as failed
 )
 

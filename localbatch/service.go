@@ -69,7 +69,8 @@ type Service struct {
 	runs      runs
 	records   records
 	boots     boots
-	deadlines deadlines
+	deadlines timers        // of jobs
+	comebacks timers        // of nodes that are down
 	elevated  chan struct{} // holds one token while an elevated start task runs
 	retention retention
 
@@ -216,6 +217,7 @@ func (s *Service) Close() error {
 	}
 	s.cancel()
 	s.deadlines.stop()
+	s.comebacks.stop()
 	s.background.Wait()
 	// What left its task's session, as setsid(1) lets it, ends at the latest here.
 	return errors.Join(node.EndOrphansBelow(s.nodesDir()), s.store.Close())

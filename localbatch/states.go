@@ -29,6 +29,13 @@ const (
 	startTaskFailed     = "starttaskfailed"
 	idle                = "idle"
 	offline             = "offline"
+	rebooting           = "rebooting"
+	reimaging           = "reimaging"
+	deallocating        = "deallocating"
+	deallocated         = "deallocated"
+	preempted           = "preempted"
+	unusable            = "unusable"
+	unknown             = "unknown"
 	leavingPool         = "leavingpool"
 
 	// Whether a node takes tasks.

@@ -98,6 +98,8 @@ func (c *change) finish(r *run, result node.Result) error {
 	switch {
 	case stopped && r.why() == requeue:
 		err = c.requeue(t)
+	case stopped && r.why() == lose:
+		err = c.waitAgain(t)
 	case r.why() != terminate && t.mayRetry(spec, result):
 		err = c.retry(t)
 	default:

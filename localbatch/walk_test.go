@@ -132,6 +132,9 @@ func (w *world) settle() {
 		_, _ = w.DisableJob(ctx, fmt.Sprint("job", i), azbatch.DisableJobContent{DisableTasks: &option}, nil) // if it can be
 	}
 	passing := map[string]bool{"disabling": true, "enabling": true, "terminating": true, "deleting": true, "resizing": true, "stopping": true}
+	for i := range 3 {
+		_, _ = w.StopPoolResize(ctx, fmt.Sprint("pool", i), nil) // one that waits for retained data waits for a week
+	}
 	eventually(w.t, "everything has settled", func() bool {
 		settled := true
 		jobs, err := w.NewListJobsPager(nil).NextPage(ctx)

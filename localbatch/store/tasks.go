@@ -130,6 +130,22 @@ func (tx *Tx) ForgetTaskFiles(key int64) error {
 	return tx.exec("UPDATE tasks SET files_until = NULL WHERE key = ?", key)
 }
 
+// HasTaskFiles says whether a node holds the directory of a completed task
+// whose retention time is not over at now.
+func (tx *Tx) HasTaskFiles(nodeID string, now Time) (bool, error) {
+	found := func(r row) (n int, err error) {
+		err = r.Scan(&n)
+		return n, err
+	}
+	_, ok, err := one(tx, found, "SELECT 1 FROM tasks WHERE files_until > ? AND node_id = ? LIMIT 1", now, nodeID)
+	return ok, err
+}
+
+// ForgetNodeFiles records that the directories of all tasks on a node are gone.
+func (tx *Tx) ForgetNodeFiles(nodeID string) error {
+	return tx.exec("UPDATE tasks SET files_until = NULL WHERE files_until IS NOT NULL AND node_id = ?", nodeID)
+}
+
 // DeleteTask removes a task.
 func (tx *Tx) DeleteTask(key int64) error {
 	return tx.exec("DELETE FROM tasks WHERE key = ?", key)

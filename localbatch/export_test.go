@@ -1,0 +1,15 @@
+package localbatch
+
+import "time"
+
+// What a fault plan does to nodes, for tests.
+
+const Forever = forever
+
+func (s *Service) Preempt(poolID, nodeID string, back time.Duration) error {
+	return s.preempt(poolID, nodeID, back)
+}
+
+func (s *Service) BreakNode(poolID, nodeID, state string, back time.Duration) error {
+	return s.breakNode(poolID, nodeID, state, back, nodeError{Code: "DiskFull", Message: "There is no room left on the disk of the node."})
+}
