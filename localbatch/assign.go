@@ -96,7 +96,7 @@ func (c *change) start(p *pool, j *job, n *store.Node, t *task) error {
 		return err
 	}
 	r := &run{
-		task: t.Key, job: t.Job, node: n.Key, poolID: p.ID, jobID: j.ID, slots: t.Slots,
+		task: t.Key, job: t.Job, node: n.Key, poolID: p.ID, jobID: j.ID, slots: t.Slots, heeded: j.heedsTaskEnds(),
 		command: c.s.command(p, j, n, spec),
 		ended:   make(chan struct{}),
 	}

@@ -52,18 +52,23 @@ func (s *Service) disableJob(r *http.Request) (reply, error) {
 		if j.State == enabling {
 			return conflict("JobNotActive", "The specified job is not active.")
 		}
-		switch body.DisableTasks {
-		case requeueTasks:
-			c.stopAll(s.runs.ofJob(j.row.Key), requeue)
-		case terminateTasks:
-			c.stopAll(s.runs.ofJob(j.row.Key), terminate)
-		}
-		if j.State == active {
-			j.moveTo(disabling, c.now)
-		}
-		c.thenBeside(func() { s.settleJob(j.row.Key) })
-		return c.saveJob(j)
+		return c.disable(j, body.DisableTasks)
 	})
+}
+
+// disable takes a job's tasks off the nodes, but for the option to wait for them.
+func (c *change) disable(j *job, option string) error {
+	switch option {
+	case requeueTasks:
+		c.stopAll(c.s.runs.ofJob(j.row.Key), requeue)
+	case terminateTasks:
+		c.stopAll(c.s.runs.ofJob(j.row.Key), terminate)
+	}
+	if j.State == active || j.State == enabling {
+		j.moveTo(disabling, c.now)
+	}
+	c.thenBeside(func() { c.s.settleJob(j.row.Key) })
+	return c.saveJob(j)
 }
 
 func (s *Service) enableJob(r *http.Request) (reply, error) {

@@ -120,6 +120,9 @@ func (s *Service) purgeJob(key int64) error {
 			return err
 		}
 	}
+	if err := s.purgeDependencies(key); err != nil {
+		return err
+	}
 	return s.change(func(c *change) error {
 		row, ok, err := c.JobByKey(key)
 		if err != nil || !ok {
@@ -141,6 +144,19 @@ func (s *Service) purgeJob(key int64) error {
 		}
 		return c.DeleteJob(key)
 	})
+}
+
+func (s *Service) purgeDependencies(key int64) error {
+	for left := int64(purgeStep); left == purgeStep && s.ctx.Err() == nil; {
+		err := s.store.Update(func(tx *store.Tx) (err error) {
+			left, err = tx.DeleteDependencies(key, purgeStep)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // watchDeadline has a job ended when its time is over.

@@ -70,9 +70,6 @@ func (j *jobSpec) completeProperties(scheduled bool) error {
 	if err := within("poolInfo", j.PoolInfo.complete(scheduled)); err != nil {
 		return err
 	}
-	if j.UsesTaskDependencies {
-		return unsupportedProperty("usesTaskDependencies", "localbatch does not offer task dependencies")
-	}
 	if j.AllowTaskPreemption {
 		return unsupportedProperty("allowTaskPreemption", "localbatch does not preempt tasks")
 	}
@@ -82,11 +79,8 @@ func (j *jobSpec) completeProperties(scheduled bool) error {
 	if err := oneOf("onAllTasksComplete", &j.OnAllTasksComplete, noAction, terminateJob); err != nil {
 		return err
 	}
-	if err := oneOf("onTaskFailure", &j.OnTaskFailure, noAction, "performexitoptionsjobaction"); err != nil {
+	if err := oneOf("onTaskFailure", &j.OnTaskFailure, noAction, performJobAction); err != nil {
 		return err
-	}
-	if j.OnTaskFailure != noAction {
-		return unsupportedProperty("onTaskFailure", "localbatch offers noaction only")
 	}
 	if err := checkEnvironment("commonEnvironmentSettings", j.CommonEnvironmentSettings); err != nil {
 		return err

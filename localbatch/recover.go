@@ -23,6 +23,7 @@ func (s *Service) recover() error {
 		s.change((*change).recoverTasks),
 		s.change((*change).recoverPools),
 		s.change((*change).recoverJobs),
+		s.change((*change).recoverReleases),
 	)
 }
 

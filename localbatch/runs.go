@@ -22,6 +22,7 @@ type run struct {
 	task, job, node int64 // keys
 	poolID, jobID   string
 	slots           int32
+	heeded          bool // its job, or other tasks of it, may have to do with the task's end
 	command         node.Task
 	ctx             context.Context
 	cancel          context.CancelFunc

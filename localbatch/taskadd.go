@@ -62,6 +62,9 @@ func (c *change) add(j *job, spec taskSpec) (*task, error) {
 	if err := spec.complete(*j.Constraints.MaxTaskRetryCount); err != nil {
 		return nil, err
 	}
+	if err := spec.checkFor(j); err != nil {
+		return nil, err
+	}
 	body, err := json.Marshal(storedSpec{taskSpec: &spec})
 	if err != nil {
 		return nil, err
@@ -70,6 +73,15 @@ func (c *change) add(j *job, spec taskSpec) (*task, error) {
 		Job: j.row.Key, ID: spec.ID, State: active, StateTime: c.now, Created: c.now, Modified: c.now,
 		Slots: spec.RequiredSlots, Ready: c.now, Body: body,
 	}}
+	var wait *store.Wait
+	if !spec.DependsOn.empty() {
+		if wait, err = c.unmet(t.Job, spec.DependsOn, spec.DependsOn.len()-1, store.Newest); err != nil {
+			return nil, err
+		}
+		if wait != nil {
+			t.Ready = 0
+		}
+	}
 	key, added, err := c.InsertTask(t.Task)
 	if err != nil {
 		return nil, err
@@ -78,6 +90,10 @@ func (c *change) add(j *job, spec taskSpec) (*task, error) {
 		return nil, exists("Task")
 	}
 	t.Key = key
+	if wait != nil {
+		wait.Task = key
+		return t, c.SetWait(*wait)
+	}
 	return t, nil
 }
 

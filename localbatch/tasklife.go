@@ -103,12 +103,26 @@ func (c *change) finish(r *run, result node.Result) error {
 	case r.why() != terminate && t.mayRetry(spec, result):
 		err = c.retry(t)
 	default:
-		err = c.complete(t, spec, result)
+		if err = c.complete(t, spec, result); err == nil && r.heeded {
+			err = c.concludeRun(t, spec, result)
+		}
 	}
 	if err != nil {
 		return err
 	}
 	return c.settleJob(t.Job)
+}
+
+func (c *change) concludeRun(t *task, spec *taskSpec, result node.Result) error {
+	row, ok, err := c.JobByKey(t.Job)
+	if err != nil || !ok {
+		return err
+	}
+	j, err := readJob(row, ok, nil)
+	if err != nil {
+		return err
+	}
+	return c.conclude(j, t, spec, result)
 }
 
 // mayRetry: only an exit code is retried, neither what went wrong before the
@@ -174,11 +188,13 @@ func (c *change) completeUnrun(t *task) error {
 	if err != nil {
 		return err
 	}
-	return c.complete(t, spec, node.Result{Failure: &node.Failure{
-		Category: node.UserError, Code: node.TaskEnded,
-		Message: "The task was ended by a request of the user or by the end of its job",
-	}})
+	return c.complete(t, spec, endedUnrun)
 }
+
+var endedUnrun = node.Result{Failure: &node.Failure{
+	Category: node.UserError, Code: node.TaskEnded,
+	Message: "The task was ended by a request of the user or by the end of its job",
+}}
 
 // taskDir is the directory of a task, below its node's.
 func (s *Service) taskDir(nodeID, jobID, taskID string) string {

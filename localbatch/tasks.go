@@ -137,7 +137,7 @@ func (s *Service) putTask(r *http.Request) (reply, error) {
 }
 
 func (s *Service) terminateTask(r *http.Request) (reply, error) {
-	return s.changeTask(r, http.StatusNoContent, func(c *change, _ *job, t *task) error {
+	return s.changeTask(r, http.StatusNoContent, func(c *change, j *job, t *task) error {
 		switch t.State {
 		case completed:
 			return conflict("TaskCompleted", "The specified task is already in a completed state.")
@@ -146,6 +146,10 @@ func (s *Service) terminateTask(r *http.Request) (reply, error) {
 			return nil
 		}
 		if err := c.completeUnrun(t); err != nil {
+			return err
+		}
+		c.assign(j.ExecutionInfo.PoolID) // it may have been what others waited for
+		if err := c.concludeUnrun(j, t); err != nil {
 			return err
 		}
 		return c.settleJob(t.Job)
@@ -165,7 +169,13 @@ func (s *Service) reactivateTask(r *http.Request) (reply, error) {
 		}
 		t.Retries, t.LastRetry = 0, 0
 		c.assign(j.ExecutionInfo.PoolID)
-		return c.waitAgain(t)
+		if err := c.waitAgain(t); err != nil || !j.UsesTaskDependencies {
+			return err
+		}
+		if err := c.unsatisfy(t); err != nil {
+			return err
+		}
+		return c.awaitAgain(t)
 	})
 }
 
@@ -183,6 +193,11 @@ func (s *Service) deleteTask(r *http.Request) (reply, error) {
 			}
 			if err := c.DeleteTask(t.Key); err != nil {
 				return err
+			}
+			if j.UsesTaskDependencies {
+				if err := c.forgetDependencies(t); err != nil {
+					return err
+				}
 			}
 			if err := c.count(t, t.counted(), ""); err != nil {
 				return err

@@ -8,22 +8,22 @@ import (
 
 // taskSpec is what a task is created from.
 type taskSpec struct {
-	ID                           string           `json:"id"`
-	DisplayName                  string           `json:"displayName,omitempty"`
-	ExitConditions               unsupported      `json:"exitConditions,omitzero"`
-	CommandLine                  string           `json:"commandLine"`
-	ContainerSettings            unsupported      `json:"containerSettings,omitzero"`
-	ResourceFiles                []resourceFile   `json:"resourceFiles,omitempty"`
-	OutputFiles                  []outputFile     `json:"outputFiles,omitempty"`
-	EnvironmentSettings          []nameValue      `json:"environmentSettings,omitempty"`
-	AffinityInfo                 *affinityInfo    `json:"affinityInfo,omitempty"` // a hint, which nodes of one machine have no use for
-	Constraints                  *taskConstraints `json:"constraints,omitempty"`
-	RequiredSlots                int32            `json:"requiredSlots"`
-	UserIdentity                 *userIdentity    `json:"userIdentity,omitempty"`
-	MultiInstanceSettings        unsupported      `json:"multiInstanceSettings,omitzero"`
-	DependsOn                    unsupported      `json:"dependsOn,omitzero"`
-	ApplicationPackageReferences unsupported      `json:"applicationPackageReferences,omitzero"`
-	AuthenticationTokenSettings  unsupported      `json:"authenticationTokenSettings,omitzero"`
+	ID                           string            `json:"id"`
+	DisplayName                  string            `json:"displayName,omitempty"`
+	ExitConditions               *exitConditions   `json:"exitConditions,omitempty"`
+	CommandLine                  string            `json:"commandLine"`
+	ContainerSettings            unsupported       `json:"containerSettings,omitzero"`
+	ResourceFiles                []resourceFile    `json:"resourceFiles,omitempty"`
+	OutputFiles                  []outputFile      `json:"outputFiles,omitempty"`
+	EnvironmentSettings          []nameValue       `json:"environmentSettings,omitempty"`
+	AffinityInfo                 *affinityInfo     `json:"affinityInfo,omitempty"` // a hint, which nodes of one machine have no use for
+	Constraints                  *taskConstraints  `json:"constraints,omitempty"`
+	RequiredSlots                int32             `json:"requiredSlots"`
+	UserIdentity                 *userIdentity     `json:"userIdentity,omitempty"`
+	MultiInstanceSettings        unsupported       `json:"multiInstanceSettings,omitzero"`
+	DependsOn                    *taskDependencies `json:"dependsOn,omitempty"`
+	ApplicationPackageReferences unsupported       `json:"applicationPackageReferences,omitzero"`
+	AuthenticationTokenSettings  unsupported       `json:"authenticationTokenSettings,omitzero"`
 }
 
 type affinityInfo struct {
@@ -83,7 +83,22 @@ func (t *taskSpec) complete(retries int32) (err error) {
 	if err := checkResourceFiles(t.ResourceFiles); err != nil {
 		return err
 	}
+	if err := t.DependsOn.check(); err != nil {
+		return err
+	}
+	if err := t.ExitConditions.check(); err != nil {
+		return err
+	}
 	return checkOutputFiles(t.OutputFiles)
+}
+
+// checkFor refuses what the task's job does not provide for.
+func (t *taskSpec) checkFor(j *job) error {
+	if !t.DependsOn.empty() && !j.UsesTaskDependencies {
+		return badRequest("TaskDependenciesNotSpecifiedOnJob", "The task depends on other tasks, but its job does not use task dependencies.").
+			because("set usesTaskDependencies when you create the job")
+	}
+	return t.ExitConditions.checkFor(j)
 }
 
 // complete takes what is missing from the service's defaults and the job's retries.

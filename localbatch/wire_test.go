@@ -198,7 +198,7 @@ func TestRequestsAreChecked(t *testing.T) {
 		{"POST", "/jobs", "", `{"id":"a","poolInfo":{"poolId":"pool"},"invented":1}`, 400, "UnsupportedProperty"},
 		{"POST", "/jobs", "", `{"id":"a","poolInfo":{"poolId":"pool"},"constraints":{"maxWallClockTime":"1h"}}`, 400, "InvalidPropertyValue"},
 		{"POST", "/jobs", "", `{"id":"a","poolInfo":{"autoPoolSpecification":{"poolLifetimeOption":"job"}}}`, 400, "MissingRequiredProperty"},
-		{"POST", "/jobs/job/tasks", "", `{"id":"a","commandLine":"true","dependsOn":{"taskIds":["b"]}}`, 400, "UnsupportedProperty"},
+		{"POST", "/jobs/job/tasks", "", `{"id":"a","commandLine":"true","dependsOn":{"taskIds":["b"]}}`, 400, "TaskDependenciesNotSpecifiedOnJob"},
 		{"POST", "/jobs/job/tasks", "", `{"id":"a","commandLine":"  "}`, 400, "MissingRequiredProperty"},
 		{"POST", "/jobs/job/tasks", "", `{"id":"a","commandLine":"x","resourceFiles":[{"httpUrl":"file:///etc/passwd","filePath":"x"}]}`, 400, "InvalidPropertyValue"},
 		{"POST", "/jobs/job/tasks", "", `{"id":"a","commandLine":"x","resourceFiles":[{"httpUrl":"http://h/x","filePath":"../x"}]}`, 400, "InvalidPropertyValue"},

@@ -95,6 +95,40 @@ CREATE INDEX tasks_by_result ON tasks (job, result, id) WHERE result IS NOT NULL
 CREATE INDEX tasks_ready ON tasks (job, ready) WHERE ready IS NOT NULL;
 CREATE INDEX tasks_running ON tasks (key) WHERE state = 'running';
 CREATE INDEX tasks_with_files ON tasks (files_until) WHERE files_until IS NOT NULL;
+` + dependencySchema
+
+// Only jobs whose tasks depend on each other have rows in these tables. A
+// waiting task has one row in waits, for one of its dependencies; those that
+// are satisfied are in satisfied by their ids, and in numbers as unbroken runs,
+// so that a range of 100,000 of them is one row to look at.
+const dependencySchema = `
+CREATE TABLE waits (
+  task    INTEGER PRIMARY KEY,
+  job     INTEGER NOT NULL,
+  parent  TEXT NOT NULL COLLATE NOCASE,
+  rest    INTEGER NOT NULL,
+  low     INTEGER NOT NULL
+);
+CREATE INDEX waits_for ON waits (job, parent);
+CREATE TABLE satisfied (
+  job     INTEGER NOT NULL,
+  id      TEXT NOT NULL COLLATE NOCASE,
+  number  INTEGER,
+  until   INTEGER NOT NULL,
+  PRIMARY KEY (job, id)
+) WITHOUT ROWID;
+CREATE INDEX satisfied_numbers ON satisfied (job, number) WHERE number IS NOT NULL;
+CREATE TABLE numbers (
+  job     INTEGER NOT NULL,
+  first   INTEGER NOT NULL,
+  last    INTEGER NOT NULL,
+  PRIMARY KEY (job, first)
+) WITHOUT ROWID;
+CREATE TABLE releases (
+  job     INTEGER NOT NULL,
+  parent  TEXT NOT NULL COLLATE NOCASE,
+  PRIMARY KEY (job, parent)
+) WITHOUT ROWID;
 `
 
 // migrate makes the schema in an empty database.

@@ -120,6 +120,11 @@ func (tx *Tx) UpdateTaskBody(t Task) error {
 	return tx.exec("UPDATE tasks SET body = ?, modified = ? WHERE key = ?", t.Body, t.Modified, t.Key)
 }
 
+// SetTaskReady writes since when an active task waits for a node.
+func (tx *Tx) SetTaskReady(t Task) error {
+	return tx.exec("UPDATE tasks SET ready = ? WHERE key = ?", null(t.Ready), t.Key)
+}
+
 // SetTaskProcess records the process of a task that still runs.
 func (tx *Tx) SetTaskProcess(key int64, process string) error {
 	return tx.exec("UPDATE tasks SET process = ? WHERE key = ? AND state = 'running'", process, key)
