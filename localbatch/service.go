@@ -140,6 +140,7 @@ func (s *Service) configure() error {
 			return err
 		}
 	}
+	spread(s.nodesDir())
 	for _, name := range append([]string{"localhost"}, s.opts.Hosts...) {
 		s.hosts[strings.ToLower(name)] = true
 	}
