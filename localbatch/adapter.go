@@ -54,14 +54,16 @@ func (s *Service) answer(x exchange, rt route) (answer reply, err error) {
 	if err := s.authenticate(x.r); err != nil {
 		return reply{}, err
 	}
-	if err := checkQuery(x.r.URL, rt); err != nil {
-		return reply{}, err
-	}
-	if x.r.Method == http.MethodHead && rt.head == "" {
-		return reply{}, wrongVerb()
-	}
-	x.r.Body = http.MaxBytesReader(x.w, x.r.Body, maxBody)
-	return rt.handle(x.r)
+	return s.faulty(x, rt, func() (reply, error) {
+		if err := checkQuery(x.r.URL, rt); err != nil {
+			return reply{}, err
+		}
+		if x.r.Method == http.MethodHead && rt.head == "" {
+			return reply{}, wrongVerb()
+		}
+		x.r.Body = http.MaxBytesReader(x.w, x.r.Body, maxBody)
+		return rt.handle(x.r)
+	})
 }
 
 // failure makes an answer of an error. What is not an answer already is the

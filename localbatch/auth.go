@@ -6,10 +6,10 @@ import (
 	"encoding/base64"
 	"net"
 	"net/http"
-	"net/url"
-	"slices"
 	"strings"
 	"time"
+
+	"github.com/durabatch/durabatch/localbatch/sharedkey"
 )
 
 // maxSkew is how far a signed request's time may be from the service's.
@@ -55,7 +55,7 @@ func (s *Service) signedBy(r *http.Request, account string, given []byte) bool {
 	}
 	for _, length := range lengths {
 		mac := hmac.New(sha256.New, s.key)
-		mac.Write([]byte(stringToSign(r, account, length)))
+		mac.Write([]byte(sharedkey.StringToSign(r, account, length)))
 		if hmac.Equal(mac.Sum(nil), given) {
 			return true
 		}
@@ -76,64 +76,6 @@ func checkDate(r *http.Request, now time.Time) error {
 		return unauthenticated(http.StatusForbidden, "the request's date is more than 15 minutes from the service's; is a clock wrong?")
 	}
 	return nil
-}
-
-// stringToSign is what a client of account has signed for r.
-func stringToSign(r *http.Request, account, contentLength string) string {
-	var b strings.Builder
-	line := func(text string) { b.WriteString(text); b.WriteByte('\n') }
-	h := r.Header
-	date := h.Get("Date")
-	if h.Get("ocp-date") != "" {
-		date = ""
-	}
-	line(r.Method)
-	line(h.Get("Content-Encoding"))
-	line(h.Get("Content-Language"))
-	line(contentLength)
-	line(h.Get("Content-MD5"))
-	line(h.Get("Content-Type"))
-	line(date)
-	line(h.Get("If-Modified-Since"))
-	line(h.Get("If-Match"))
-	line(h.Get("If-None-Match"))
-	line(h.Get("If-Unmodified-Since"))
-	line(h.Get("Range"))
-	for _, text := range canonicalHeaders(h) {
-		line(text)
-	}
-	b.WriteString("/" + account + r.URL.EscapedPath() + canonicalQuery(r.URL))
-	return b.String()
-}
-
-func canonicalHeaders(h http.Header) []string {
-	var lines []string
-	for name, values := range h {
-		if name := strings.ToLower(name); strings.HasPrefix(name, "ocp-") {
-			lines = append(lines, name+":"+strings.Join(values, ","))
-		}
-	}
-	slices.Sort(lines)
-	return lines
-}
-
-func canonicalQuery(u *url.URL) string {
-	merged := map[string][]string{}
-	for name, values := range u.Query() {
-		name = strings.ToLower(name)
-		merged[name] = append(merged[name], values...)
-	}
-	var names []string
-	for name := range merged {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	var b strings.Builder
-	for _, name := range names {
-		slices.Sort(merged[name])
-		b.WriteString("\n" + name + ":" + strings.Join(merged[name], ","))
-	}
-	return b.String()
 }
 
 // unauthenticated gives the detail that the real service gives, without the

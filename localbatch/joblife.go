@@ -142,6 +142,7 @@ func (s *Service) purgeJob(key int64) error {
 		if err := c.dropPool(j); err != nil {
 			return err
 		}
+		c.then(func() { s.counts.forget(key) })
 		return c.DeleteJob(key)
 	})
 }

@@ -207,6 +207,7 @@ func (s *Service) taskCounts(r *http.Request) (reply, error) {
 		row = found
 		return err
 	})
+	s.counts.apply(&row, store.TimeOf(s.clock.Now()))
 	body := map[string]any{"taskCounts": countsDocument(row.Tasks), "taskSlotCounts": countsDocument(row.Slots)}
 	return reply{status: http.StatusOK, meta: "taskcounts/@Element", body: body}, err
 }

@@ -30,11 +30,15 @@ type reply struct {
 	headers http.Header
 	content io.ReadCloser // instead of body: the bytes of a file
 	failure *apiError
+	hangUp  bool // nothing is answered: the connection is reset
 }
 
 const jsonType = "application/json; odata=minimalmetadata"
 
 func (a reply) write(x exchange) error {
+	if a.hangUp {
+		return hangUp(x.w)
+	}
 	h := x.w.Header()
 	for name, values := range a.headers {
 		h[name] = values

@@ -2,6 +2,7 @@ package localbatch
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -136,7 +137,7 @@ var notOffered = map[string][]route{
 
 func (s *Service) routes() http.Handler {
 	mux := http.NewServeMux()
-	for _, rt := range s.operations() {
+	for _, rt := range slices.Concat(s.operations(), s.faultRoutes()) {
 		mux.Handle(rt.pattern, s.adapt(rt))
 	}
 	for what, operations := range notOffered {

@@ -13,8 +13,10 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/durabatch/durabatch/localbatch/faults"
 	"github.com/durabatch/durabatch/localbatch/node"
 	"github.com/durabatch/durabatch/localbatch/store"
 )
@@ -45,6 +47,9 @@ type Options struct {
 	MaxNodes int
 	// Clock is what the service has time from. Default: the system's.
 	Clock Clock
+	// Faults is the fault plan that the service begins with. Default: nothing
+	// goes wrong.
+	Faults faults.Plan
 	// Machine runs the tasks.
 	Machine node.Options
 	// Logger is where the service reports. Default: slog.Default().
@@ -73,6 +78,8 @@ type Service struct {
 	comebacks timers        // of nodes that are down
 	elevated  chan struct{} // holds one token while an elevated start task runs
 	retention retention
+	faults    atomic.Pointer[faults.Injector]
+	counts    countLag
 
 	mu      sync.Mutex
 	closed  bool
@@ -101,6 +108,9 @@ func New(opts Options) (*Service, error) {
 		s.opts.MaxNodes = 1000
 	}
 	if err := s.configure(); err != nil {
+		return nil, fmt.Errorf("start the Batch service: %w", err)
+	}
+	if err := s.SetFaults(s.opts.Faults); err != nil {
 		return nil, fmt.Errorf("start the Batch service: %w", err)
 	}
 	if s.opts.Machine.Logger == nil {

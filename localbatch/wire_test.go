@@ -262,7 +262,7 @@ func TestHeaders(t *testing.T) {
 	require.JSONEq(t, `{"odata.metadata":"`+w.url+`/$metadata#pools/@Element","id":"Pool","state":"active"}`, text)
 }
 
-func read(t *testing.T, answer *http.Response) string {
+func read(t testing.TB, answer *http.Response) string {
 	t.Helper()
 	text, err := io.ReadAll(answer.Body)
 	require.NoError(t, err)
