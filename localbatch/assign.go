@@ -89,6 +89,7 @@ func (c *change) start(p *pool, j *job, n *store.Node, t *task) error {
 	}
 	t.move(running, c.now)
 	t.Ready, t.Started, t.PoolID, t.NodeID = 0, c.now, p.ID, n.ID
+	n.Recent = recentTasks(n.Recent, t.Key)
 	if err := c.UpdateTask(t.Task); err != nil {
 		return err
 	}

@@ -27,7 +27,11 @@ func (s *Service) listNodes(r *http.Request) (reply, error) {
 			if err != nil {
 				return err
 			}
-			items = append(items, listed{strings.ToLower(n.ID), n.document(s.baseURL(r), p.ID), n.property})
+			document, err := s.nodeDocument(tx, r, p, n, list.fields)
+			if err != nil {
+				return err
+			}
+			items = append(items, listed{strings.ToLower(n.ID), document, n.property})
 		}
 		return nil
 	})
@@ -38,17 +42,21 @@ func (s *Service) listNodes(r *http.Request) (reply, error) {
 }
 
 func (s *Service) getNode(r *http.Request) (reply, error) {
-	var p *pool
-	var n *computeNode
-	err := s.store.View(func(tx *store.Tx) (err error) {
-		p, n, err = findNode(tx, r.PathValue("pool"), r.PathValue("node"))
+	var document nodeDocument
+	fields := selected(r.URL.Query())
+	err := s.store.View(func(tx *store.Tx) error {
+		p, n, err := findNode(tx, r.PathValue("pool"), r.PathValue("node"))
+		if err != nil {
+			return err
+		}
+		document, err = s.nodeDocument(tx, r, p, n, fields)
 		return err
 	})
 	if err != nil {
 		return reply{}, err
 	}
-	document, err := project(n.document(s.baseURL(r), p.ID), selected(r.URL.Query()))
-	return reply{status: http.StatusOK, meta: "nodes/@Element", body: document}, err
+	body, err := project(document, fields)
+	return reply{status: http.StatusOK, meta: "nodes/@Element", body: body}, err
 }
 
 func (s *Service) disableScheduling(r *http.Request) (reply, error) {

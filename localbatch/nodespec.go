@@ -62,32 +62,6 @@ type startTaskInfo struct {
 	Result        string       `json:"result,omitempty"`
 }
 
-// nodeDocument is a node as it is shown.
-type nodeDocument struct {
-	ID                  string     `json:"id"`
-	URL                 string     `json:"url"`
-	State               string     `json:"state"`
-	StateTransitionTime store.Time `json:"stateTransitionTime"`
-	nodeInfo
-	IPAddress             string `json:"ipAddress"`
-	AffinityID            string `json:"affinityId"`
-	IsDedicated           bool   `json:"isDedicated"`
-	TotalTasksRun         int32  `json:"totalTasksRun"`
-	TotalTasksSucceeded   int32  `json:"totalTasksSucceeded"`
-	RunningTasksCount     int32  `json:"runningTasksCount"`
-	RunningTaskSlotsCount int32  `json:"runningTaskSlotsCount"`
-}
-
-func (n *computeNode) document(base, poolID string) nodeDocument {
-	return nodeDocument{
-		ID: n.ID, URL: base + "/pools/" + poolID + "/nodes/" + n.ID,
-		State: n.State, StateTransitionTime: n.StateTime, nodeInfo: n.nodeInfo,
-		IPAddress: "127.0.0.1", AffinityID: affinityOf(n.ID), IsDedicated: n.Dedicated,
-		TotalTasksRun: n.TasksRun, TotalTasksSucceeded: n.TasksSucceeded,
-		RunningTasksCount: n.RunningTasks, RunningTaskSlotsCount: n.RunningSlots,
-	}
-}
-
 func affinityOf(nodeID string) string { return "TVM:" + nodeID }
 
 var nodeFields = fields{

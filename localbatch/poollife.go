@@ -3,6 +3,8 @@ package localbatch
 import (
 	"cmp"
 	"slices"
+
+	"github.com/durabatch/durabatch/localbatch/store"
 )
 
 // settlePool brings a pool nearer to what is wanted of it: nodes are added or
@@ -89,8 +91,16 @@ func (c *change) resize(p *pool, nodes []*computeNode) error {
 	} else {
 		errs = stoppedErrors(p, nodes)
 	}
-	if slices.ContainsFunc(nodes, func(n *computeNode) bool { return n.State == leavingPool }) && p.AllocationState == resizing {
-		return nil // the last one to leave calls again
+	leaving := slices.ContainsFunc(nodes, func(n *computeNode) bool { return n.State == leavingPool })
+	if leaving && p.AllocationState == resizing {
+		if c.now < p.resizeDeadline() {
+			c.then(func() { c.s.watchResize(p) })
+			return nil // the last one to leave calls again
+		}
+		errs = append(errs, timeoutErrors(nodes)...)
+		if err := c.keepBusyNodes(p); err != nil {
+			return err
+		}
 	}
 	p.ResizeErrors = errs
 	p.allocate(steady, c.now)
@@ -134,15 +144,51 @@ func (c *change) addNodes(p *pool, dedicated bool, count int) (refused int, err 
 	return count - allowed, nil
 }
 
+// resizeDeadline is when the resize of a pool that is being resized is given up.
+func (p *pool) resizeDeadline() store.Time {
+	limit, ok := p.ResizeTimeout.std()
+	if !ok {
+		return store.Never
+	}
+	return p.AllocationStateTransitionTime.Add(limit)
+}
+
+// watchResize has a resize given up when it takes too long.
+func (s *Service) watchResize(p *pool) {
+	s.resizes.set(p.key, &s.clock, p.resizeDeadline(), func() {
+		s.spawn(func() { s.settlePool(p.key) })
+	})
+}
+
+// timeoutErrors are what a resize ends with that has waited too long for the
+// tasks of nodes, or for the time that these are kept.
+func timeoutErrors(nodes []*computeNode) []resizeError {
+	var errs []resizeError
+	for _, kind := range nodeKinds {
+		if slices.ContainsFunc(nodes, func(n *computeNode) bool { return n.State == leavingPool && n.Dedicated == kind.dedicated }) {
+			errs = append(errs, resizeError{
+				Code:    "AllocationTimedOut",
+				Message: "Desired number of " + kind.name + " nodes could not be allocated as the resize timeout was reached",
+			})
+		}
+	}
+	return errs
+}
+
+// nodeKinds are the two kinds of nodes, as messages call them.
+var nodeKinds = []struct {
+	name      string
+	dedicated bool
+}{{"dedicated", true}, {"low priority", false}}
+
 func stoppedErrors(p *pool, nodes []*computeNode) []resizeError {
 	var errs []resizeError
-	kinds := []struct {
-		name      string
-		target    int32
-		dedicated bool
-	}{{"dedicated", p.TargetDedicatedNodes, true}, {"low priority", p.TargetLowPriorityNodes, false}}
-	for _, kind := range kinds {
-		if int(kind.target) != len(stayingNodes(nodes, kind.dedicated)) {
+	for _, kind := range nodeKinds {
+		target := p.TargetLowPriorityNodes
+		if kind.dedicated {
+			target = p.TargetDedicatedNodes
+		}
+		if int(target) != len(stayingNodes(nodes, kind.dedicated)) {
 			errs = append(errs, resizeError{
 				Code:    "ResizeStopped",
 				Message: "Desired number of " + kind.name + " nodes could not be allocated due to a stop resize operation",

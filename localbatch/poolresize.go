@@ -36,10 +36,7 @@ func (s *Service) resizePool(r *http.Request) (reply, error) {
 	return s.startResize(r, func(_ *change, p *pool) error {
 		replace(&p.TargetDedicatedNodes, body.TargetDedicatedNodes)
 		replace(&p.TargetLowPriorityNodes, body.TargetLowPriorityNodes)
-		if body.ResizeTimeout != nil {
-			p.ResizeTimeout = body.ResizeTimeout
-		}
-		p.NodeDeallocationOption = body.NodeDeallocationOption
+		p.ResizeTimeout, p.NodeDeallocationOption = body.ResizeTimeout, body.NodeDeallocationOption
 		return checkTargets(p.TargetDedicatedNodes, p.TargetLowPriorityNodes)
 	})
 }
@@ -53,6 +50,7 @@ func (s *Service) startResize(r *http.Request, f func(*change, *pool) error) (re
 		if err := f(c, p); err != nil {
 			return err
 		}
+		orDefault(&p.ResizeTimeout, defaultResizeTimeout) // the property is the latest resize's
 		p.LastModified, p.ResizeErrors = c.now, nil
 		p.allocate(resizing, c.now)
 		c.thenBeside(func() { s.settlePool(p.key) })
@@ -113,7 +111,7 @@ func (s *Service) removeNodes(r *http.Request) (reply, error) {
 		return reply{}, err
 	}
 	return s.startResize(r, func(c *change, p *pool) error {
-		p.NodeDeallocationOption = body.NodeDeallocationOption
+		p.ResizeTimeout, p.NodeDeallocationOption = body.ResizeTimeout, body.NodeDeallocationOption
 		for _, id := range body.NodeList {
 			_, n, err := findNode(c.Tx, p.ID, id)
 			if err != nil {

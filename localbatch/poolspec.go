@@ -79,7 +79,10 @@ type startTask struct {
 // four for each of its cores.
 const maxSlots = 256
 
-const minResizeTimeout = duration(5 * 60 * ticksPerSecond)
+const (
+	minResizeTimeout     = duration(5 * 60 * ticksPerSecond)
+	defaultResizeTimeout = duration(15 * 60 * ticksPerSecond)
+)
 
 // complete checks the spec and fills in the service's defaults.
 func (p *poolSpec) complete() error {
@@ -101,7 +104,7 @@ func (p *poolSpec) completeProperties() error {
 	if err := checkTargets(p.TargetDedicatedNodes, p.TargetLowPriorityNodes); err != nil {
 		return err
 	}
-	orDefault(&p.ResizeTimeout, 15*60*ticksPerSecond)
+	orDefault(&p.ResizeTimeout, defaultResizeTimeout)
 	if err := between("resizeTimeout", *p.ResizeTimeout, minResizeTimeout, unlimited); err != nil {
 		return err
 	}

@@ -76,6 +76,7 @@ type Service struct {
 	boots     boots
 	deadlines timers        // of jobs
 	comebacks timers        // of nodes that are down
+	resizes   timers        // of pools
 	elevated  chan struct{} // holds one token while an elevated start task runs
 	retention retention
 	faults    atomic.Pointer[faults.Injector]
@@ -229,6 +230,7 @@ func (s *Service) Close() error {
 	s.cancel()
 	s.deadlines.stop()
 	s.comebacks.stop()
+	s.resizes.stop()
 	s.background.Wait()
 	// What left its task's session, as setsid(1) lets it, ends at the latest here.
 	return errors.Join(node.EndOrphansBelow(s.nodesDir()), s.store.Close())

@@ -12,17 +12,18 @@ type Node struct {
 	RunningSlots   int32
 	TasksRun       int32
 	TasksSucceeded int32
+	Recent         string // the keys of the tasks that began last, the last one first, parted by blanks
 	Process        string // of the start task that runs now
 	Body           []byte // the service's JSON
 }
 
 const nodeColumns = `key, pool, id, dedicated, state, state_time, open, running_tasks, running_slots,
-	tasks_run, tasks_succeeded, process, body`
+	tasks_run, tasks_succeeded, recent, process, body`
 
 func scanNode(r row) (Node, error) {
 	var n Node
 	err := r.Scan(&n.Key, &n.Pool, &n.ID, &n.Dedicated, &n.State, &n.StateTime, &n.Open, &n.RunningTasks, &n.RunningSlots,
-		&n.TasksRun, &n.TasksSucceeded, &n.Process, &n.Body)
+		&n.TasksRun, &n.TasksSucceeded, &n.Recent, &n.Process, &n.Body)
 	return n, err
 }
 
@@ -66,17 +67,17 @@ func (tx *Tx) CountNodes() (int, error) {
 // InsertNode adds n and returns its key.
 func (tx *Tx) InsertNode(n Node) (int64, error) {
 	return tx.insert(`INSERT INTO nodes (pool, id, dedicated, state, state_time, open, running_tasks, running_slots,
-		tasks_run, tasks_succeeded, process, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		tasks_run, tasks_succeeded, recent, process, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		n.Pool, n.ID, n.Dedicated, n.State, n.StateTime, n.Open, n.RunningTasks, n.RunningSlots,
-		n.TasksRun, n.TasksSucceeded, n.Process, n.Body)
+		n.TasksRun, n.TasksSucceeded, n.Recent, n.Process, n.Body)
 }
 
 // UpdateNode writes all of n but its pool, id and kind.
 func (tx *Tx) UpdateNode(n Node) error {
 	return tx.exec(`UPDATE nodes SET state = ?, state_time = ?, open = ?, running_tasks = ?, running_slots = ?,
-		tasks_run = ?, tasks_succeeded = ?, process = ?, body = ? WHERE key = ?`,
+		tasks_run = ?, tasks_succeeded = ?, recent = ?, process = ?, body = ? WHERE key = ?`,
 		n.State, n.StateTime, n.Open, n.RunningTasks, n.RunningSlots,
-		n.TasksRun, n.TasksSucceeded, n.Process, n.Body, n.Key)
+		n.TasksRun, n.TasksSucceeded, n.Recent, n.Process, n.Body, n.Key)
 }
 
 // SetNodeProcess records the process of a node's start task.

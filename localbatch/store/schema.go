@@ -32,6 +32,7 @@ CREATE TABLE nodes (
   running_slots   INTEGER NOT NULL,
   tasks_run       INTEGER NOT NULL,
   tasks_succeeded INTEGER NOT NULL,
+  recent          TEXT NOT NULL,
   process         TEXT NOT NULL,
   body            BLOB NOT NULL,
   UNIQUE (pool, id)
