@@ -68,11 +68,19 @@ func (a *autoPool) newPool() *pool {
 // completed before it has begun.
 func (c *change) givePool(j *job) error {
 	spec := j.PoolInfo.AutoPoolSpecification
-	if spec == nil {
+	switch {
+	case spec == nil:
 		j.ExecutionInfo.PoolID = j.PoolInfo.PoolID
 		return nil
+	case spec.PoolLifetimeOption == lifetimeSchedule:
+		return c.givePoolOfSchedule(j)
 	}
-	p := spec.newPool()
+	return c.givePoolOfJob(j)
+}
+
+// givePoolOfJob makes a pool for a new job.
+func (c *change) givePoolOfJob(j *job) error {
+	p := j.PoolInfo.AutoPoolSpecification.newPool()
 	if err := c.addPool(p); err != nil {
 		return c.failToSchedule(j, err)
 	}

@@ -12,6 +12,7 @@ import (
 const (
 	allTasksComplete       = "AllTasksComplete"
 	maxWallClockTimeExpiry = "MaxWallClockTimeExpiry"
+	terminateJobSchedule   = "TerminateJobSchedule"
 	userTerminate          = "UserTerminate"
 )
 
@@ -85,6 +86,7 @@ func (s *Service) settleJob(key int64) {
 			if err := c.dropPool(j); err != nil {
 				return err
 			}
+			c.endOfScheduled(j)
 		case deleting:
 			gone = true
 			c.then(func() { s.deadlines.forget(key) })
@@ -128,12 +130,8 @@ func (s *Service) purgeJob(key int64) error {
 		if err != nil || !ok {
 			return err
 		}
-		nodes, err := os.ReadDir(s.nodesDir())
-		if err != nil {
+		if err := s.discardWork(workRoot(row.ID)); err != nil { // within the change: a job of the same id may follow at once
 			return err
-		}
-		for _, n := range nodes { // within the change: a job of the same id may follow at once
-			s.discard(filepath.Join(s.nodeDir(n.Name()), "workitems", row.ID))
 		}
 		j, err := readJob(row, ok, nil)
 		if err != nil {
@@ -143,8 +141,26 @@ func (s *Service) purgeJob(key int64) error {
 			return err
 		}
 		c.then(func() { s.counts.forget(key) })
+		c.endOfScheduled(j)
 		return c.DeleteJob(key)
 	})
+}
+
+// discardWork removes a directory of tasks from all nodes.
+func (s *Service) discardWork(root string) error {
+	nodes, err := os.ReadDir(s.nodesDir())
+	for _, n := range nodes {
+		s.discard(filepath.Join(s.nodeDir(n.Name()), filepath.FromSlash(root)))
+	}
+	return err
+}
+
+// endOfScheduled tells the job schedule of a job, if it has one, that the job
+// has ended.
+func (c *change) endOfScheduled(j *job) {
+	if key := j.row.Schedule; key != 0 {
+		c.thenBeside(func() { c.s.advanceSchedule(key) })
+	}
 }
 
 func (s *Service) purgeDependencies(key int64) error {

@@ -16,14 +16,8 @@ func (s *Service) createJob(r *http.Request) (reply, error) {
 		return reply{}, err
 	}
 	err := s.change(func(c *change) error {
-		row, ok, err := c.Job(j.ID)
-		switch {
-		case err != nil:
+		if err := c.idIsFree("Job", j.ID); err != nil {
 			return err
-		case ok && row.State == deleting:
-			return beingDeleted("Job")
-		case ok:
-			return exists("Job")
 		}
 		return c.addJob(j)
 	})

@@ -2,6 +2,7 @@ package localbatch
 
 import (
 	"encoding/json"
+	"maps"
 
 	"github.com/durabatch/durabatch/localbatch/store"
 )
@@ -137,6 +138,13 @@ var jobFields = fields{
 	"creationTime": timeKind, "lastModified": timeKind, "executionInfo/startTime": timeKind,
 	"executionInfo/endTime": timeKind, "executionInfo/poolId": nameKind,
 }
+
+// scheduledJobFields are those of a job schedule's jobs.
+var scheduledJobFields = func() fields {
+	but := maps.Clone(jobFields)
+	delete(but, "id")
+	return but
+}()
 
 func (j *job) property(name string) any {
 	return map[string]any{

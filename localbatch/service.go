@@ -77,6 +77,7 @@ type Service struct {
 	deadlines timers        // of jobs
 	comebacks timers        // of nodes that are down
 	resizes   timers        // of pools
+	schedules timers        // of job schedules
 	elevated  chan struct{} // holds one token while an elevated start task runs
 	retention retention
 	faults    atomic.Pointer[faults.Injector]
@@ -231,6 +232,7 @@ func (s *Service) Close() error {
 	s.deadlines.stop()
 	s.comebacks.stop()
 	s.resizes.stop()
+	s.schedules.stop()
 	s.background.Wait()
 	// What left its task's session, as setsid(1) lets it, ends at the latest here.
 	return errors.Join(node.EndOrphansBelow(s.nodesDir()), s.store.Close())

@@ -3,6 +3,7 @@ package localbatch
 import (
 	"encoding/json"
 	"path/filepath"
+	"strings"
 
 	"github.com/durabatch/durabatch/localbatch/node"
 	"github.com/durabatch/durabatch/localbatch/store"
@@ -202,4 +203,13 @@ func (s *Service) taskDir(nodeID, jobID, taskID string) string {
 }
 
 // taskRoot is where Batch has a task's directory on its node.
-func taskRoot(jobID, taskID string) string { return "workitems/" + jobID + "/job-1/" + taskID }
+func taskRoot(jobID, taskID string) string {
+	if strings.Contains(jobID, ":") {
+		return workRoot(jobID) + "/" + taskID
+	}
+	return workRoot(jobID) + "/job-1/" + taskID
+}
+
+// workRoot is what a node has for one job. The jobs of a job schedule, whose
+// ids are the schedule's, a colon and theirs, are below their schedule.
+func workRoot(jobID string) string { return "workitems/" + strings.Replace(jobID, ":", "/", 1) }

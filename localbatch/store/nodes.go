@@ -56,11 +56,7 @@ func (tx *Tx) NodesWithProcess() ([]Node, error) {
 
 // CountNodes says how many nodes all pools have together.
 func (tx *Tx) CountNodes() (int, error) {
-	count := func(r row) (n int, err error) {
-		err = r.Scan(&n)
-		return n, err
-	}
-	n, _, err := one(tx, count, "SELECT count(*) FROM nodes")
+	n, _, err := one(tx, scanCount, "SELECT count(*) FROM nodes")
 	return n, err
 }
 

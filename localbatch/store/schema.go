@@ -57,11 +57,16 @@ CREATE TABLE jobs (
 );
 CREATE INDEX jobs_of_pool ON jobs (pool_id, state, priority);
 CREATE INDEX jobs_of_schedule ON jobs (schedule) WHERE schedule IS NOT NULL;
+CREATE INDEX jobs_active ON jobs (key) WHERE state NOT IN ('completed', 'disabled');
 CREATE TABLE schedules (
-  key    INTEGER PRIMARY KEY AUTOINCREMENT,
-  id     TEXT NOT NULL UNIQUE COLLATE NOCASE,
-  state  TEXT NOT NULL,
-  body   BLOB NOT NULL
+  key        INTEGER PRIMARY KEY AUTOINCREMENT,
+  id         TEXT NOT NULL UNIQUE COLLATE NOCASE,
+  state      TEXT NOT NULL,
+  jobs       INTEGER NOT NULL DEFAULT 0,
+  recent_job INTEGER,
+  served     INTEGER,
+  pool_id    TEXT,
+  body       BLOB NOT NULL
 );
 CREATE TABLE tasks (
   key                 INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"encoding/json"
+	"reflect"
 	"strings"
 	"time"
 )
@@ -46,9 +48,12 @@ func (t Time) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (t *Time) UnmarshalJSON(text []byte) error {
+	if string(text) == "null" {
+		return nil
+	}
 	parsed, err := time.Parse(time.RFC3339Nano, strings.Trim(string(text), `"`))
 	if err != nil {
-		return err
+		return &json.UnmarshalTypeError{Value: "string that is no RFC 3339 time", Type: reflect.TypeFor[Time]()}
 	}
 	*t = TimeOf(parsed)
 	return nil

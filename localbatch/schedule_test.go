@@ -1,0 +1,436 @@
+package localbatch_test
+
+import (
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
+	"github.com/Azure/azure-sdk-for-go/sdk/batch/azbatch"
+	"github.com/stretchr/testify/require"
+
+	"github.com/durabatch/durabatch/localbatch"
+)
+
+// schedule creates a job schedule whose jobs run on "pool".
+func (w *world) schedule(id string, times azbatch.JobScheduleConfiguration, adjust ...func(*azbatch.JobSpecification)) {
+	w.t.Helper()
+	spec := &azbatch.JobSpecification{PoolInfo: &azbatch.PoolInfo{PoolID: to.Ptr("pool")}}
+	for _, f := range adjust {
+		f(spec)
+	}
+	_, err := w.CreateJobSchedule(ctx, azbatch.CreateJobScheduleContent{ID: &id, Schedule: &times, JobSpecification: spec}, nil)
+	require.NoError(w.t, err)
+}
+
+func (w *world) scheduled(id string) azbatch.JobSchedule {
+	w.t.Helper()
+	answer, err := w.GetJobSchedule(ctx, id, nil)
+	require.NoError(w.t, err)
+	return answer.JobSchedule
+}
+
+func (w *world) untilScheduleIs(id string, state azbatch.JobScheduleState) azbatch.JobSchedule {
+	w.t.Helper()
+	var found azbatch.JobSchedule
+	eventually(w.t, fmt.Sprintf("job schedule %s is %s", id, state), func() bool {
+		found = w.scheduled(id)
+		return *found.State == state
+	})
+	return found
+}
+
+func (w *world) untilRecentJobIs(schedule, job string) {
+	w.t.Helper()
+	eventually(w.t, job+" is there", func() bool {
+		recent := w.scheduled(schedule).ExecutionInfo.RecentJob
+		return recent != nil && *recent.ID == job
+	})
+}
+
+// endJob terminates a job and waits until it is over.
+func (w *world) endJob(id string) {
+	w.t.Helper()
+	_, err := w.TerminateJob(ctx, id, nil)
+	require.NoError(w.t, err)
+	w.jobState(id, azbatch.JobStateCompleted)
+}
+
+func (w *world) jobsOf(schedule string) []string {
+	w.t.Helper()
+	ids := []string{}
+	pager := w.NewListJobsFromSchedulePager(schedule, &azbatch.ListJobsFromScheduleOptions{MaxResults: to.Ptr[int32](2)})
+	for _, page := range get(w.t, pager.More, pager.NextPage) {
+		for _, j := range page.Value {
+			ids = append(ids, *j.ID)
+		}
+	}
+	return ids
+}
+
+func daily() azbatch.JobScheduleConfiguration {
+	return azbatch.JobScheduleConfiguration{RecurrenceInterval: to.Ptr("P1DT00H00M00S"), StartWindow: to.Ptr("PT01H00M00S")}
+}
+
+const day = 24 * time.Hour
+
+func TestScheduleRecurs(t *testing.T) {
+	t.Parallel()
+	w, clock := startAhead(t)
+	w.schedule("daily", daily(), func(s *azbatch.JobSpecification) {
+		s.Metadata = []azbatch.MetadataItem{{Name: to.Ptr("kind"), Value: to.Ptr("nightly")}}
+		s.Constraints = &azbatch.JobConstraints{MaxTaskRetryCount: to.Ptr[int32](2)}
+	})
+	sch := w.scheduled("DAILY")
+	require.Equal(t, "daily", *sch.ID)
+	require.Equal(t, w.url+"/jobschedules/daily", *sch.URL)
+	require.Equal(t, azbatch.JobScheduleStateActive, *sch.State)
+	require.Nil(t, sch.PreviousState)
+	require.Equal(t, "P1D", *sch.Schedule.RecurrenceInterval)
+	require.Equal(t, "PT1H", *sch.Schedule.StartWindow)
+	require.Equal(t, int32(-1), *sch.JobSpecification.MaxParallelTasks)
+	require.Equal(t, "P10675199DT2H48M5.4775807S", *sch.JobSpecification.Constraints.MaxWallClockTime)
+	require.Equal(t, "daily:job-1", *sch.ExecutionInfo.RecentJob.ID)
+	require.Equal(t, w.url+"/jobs/daily:job-1", *sch.ExecutionInfo.RecentJob.URL)
+	require.Equal(t, sch.CreationTime.Add(day), *sch.ExecutionInfo.NextRunTime)
+	require.Nil(t, sch.Stats)
+
+	job := w.jobState("daily:job-1", azbatch.JobStateActive)
+	require.Equal(t, "nightly", *job.Metadata[0].Value)
+	require.Equal(t, int32(2), *job.Constraints.MaxTaskRetryCount)
+	require.Equal(t, "pool", *job.ExecutionInfo.PoolID)
+	w.endJob("daily:job-1")
+	require.Equal(t, []string{"daily:job-1"}, w.jobsOf("daily")) // the next one has its time
+
+	clock.Advance(day)
+	w.untilRecentJobIs("daily", "daily:job-2")
+	require.Equal(t, sch.CreationTime.Add(2*day), *w.scheduled("daily").ExecutionInfo.NextRunTime)
+	clock.Advance(day + 30*time.Minute) // job-2 is active still
+	w.endJob("daily:job-2")
+	w.untilRecentJobIs("daily", "daily:job-3") // in the start window of the third day
+	clock.Advance(day + time.Hour)
+	w.endJob("daily:job-3")
+	require.Equal(t, sch.CreationTime.Add(4*day), *w.scheduled("daily").ExecutionInfo.NextRunTime)
+	require.Equal(t, []string{"daily:job-1", "daily:job-2", "daily:job-3"}, w.jobsOf("daily")) // too late for the fourth
+	clock.Advance(day - time.Hour)
+	w.untilRecentJobIs("daily", "daily:job-4")
+	require.Equal(t, *sch.ETag, *w.scheduled("daily").ETag) // jobs are no change of their schedule
+	require.Equal(t, *sch.LastModified, *w.scheduled("daily").LastModified)
+}
+
+func TestScheduleSleptOverRecurrences(t *testing.T) {
+	t.Parallel()
+	clock := &localbatch.TestClock{}
+	at := func(o *localbatch.Options) { o.Clock = clock }
+	w := start(t, at)
+	w.schedule("daily", daily())
+	w.schedule("always", azbatch.JobScheduleConfiguration{RecurrenceInterval: to.Ptr("P1D")})
+	w.schedule("busy", daily())
+	w.endJob("daily:job-1")
+	w.endJob("always:job-1")
+	created := *w.scheduled("daily").CreationTime
+	w.close()
+	clock.Advance(5*day + 2*time.Hour)
+	w.open(at)
+	w.untilRecentJobIs("always", "always:job-2") // one for all that were missed
+	require.Equal(t, []string{"daily:job-1"}, w.jobsOf("daily"))
+	require.Equal(t, created.Add(6*day), *w.scheduled("daily").ExecutionInfo.NextRunTime)
+	require.Equal(t, []string{"busy:job-1"}, w.jobsOf("busy"))
+	w.endJob("always:job-2")
+	require.Len(t, w.jobsOf("always"), 2)
+	w.close()
+	clock.Advance(22 * time.Hour)
+	w.open(at)
+	w.untilRecentJobIs("daily", "daily:job-2")
+	w.untilRecentJobIs("always", "always:job-3")
+	w.close() // a schedule whose job has ended while it could not be told
+	w.open(at)
+	w.endJob("busy:job-1")
+	w.untilRecentJobIs("busy", "busy:job-2")
+}
+
+func TestScheduleEnds(t *testing.T) {
+	t.Parallel()
+	w, clock := startAhead(t)
+	w.schedule("once", azbatch.JobScheduleConfiguration{})
+	require.Nil(t, w.scheduled("once").ExecutionInfo.NextRunTime)
+	require.Nil(t, w.scheduled("once").ExecutionInfo.EndTime)
+	w.endJob("once:job-1")
+	sch := w.untilScheduleIs("once", azbatch.JobScheduleStateCompleted)
+	require.NotNil(t, sch.ExecutionInfo.EndTime)
+	require.Equal(t, azbatch.JobScheduleStateActive, *sch.PreviousState)
+
+	from, until := clock.Now().Add(day).UTC(), clock.Now().Add(2*day+time.Hour).UTC()
+	w.schedule("later", azbatch.JobScheduleConfiguration{DoNotRunUntil: &from, DoNotRunAfter: &until, RecurrenceInterval: to.Ptr("P1D")})
+	w.schedule("missed", azbatch.JobScheduleConfiguration{DoNotRunUntil: &from, StartWindow: to.Ptr("PT1H")})
+	require.Empty(t, w.jobsOf("later"))
+	require.WithinDuration(t, from, *w.scheduled("later").ExecutionInfo.NextRunTime, time.Microsecond)
+	_, err := w.DisableJobSchedule(ctx, "missed", nil)
+	require.NoError(t, err)
+	clock.Advance(day)
+	w.untilRecentJobIs("later", "later:job-1")
+	clock.Advance(2 * time.Hour)
+	_, err = w.EnableJobSchedule(ctx, "missed", nil)
+	require.NoError(t, err)
+	w.untilScheduleIs("missed", azbatch.JobScheduleStateCompleted)
+	require.Empty(t, w.jobsOf("missed"))
+	w.endJob("later:job-1")
+	clock.Advance(22 * time.Hour)
+	w.untilRecentJobIs("later", "later:job-2")
+	require.Nil(t, w.scheduled("later").ExecutionInfo.NextRunTime)
+	clock.Advance(day)
+	require.Equal(t, azbatch.JobScheduleStateActive, *w.scheduled("later").State) // as its job is
+	w.endJob("later:job-2")
+	w.untilScheduleIs("later", azbatch.JobScheduleStateCompleted)
+
+	soon := clock.Now().Add(time.Hour).UTC()
+	w.schedule("idle", azbatch.JobScheduleConfiguration{DoNotRunAfter: &soon, RecurrenceInterval: to.Ptr("PT50M")}, func(s *azbatch.JobSpecification) {
+		s.OnAllTasksComplete = to.Ptr(azbatch.OnAllTasksCompleteTerminateJob)
+	})
+	w.jobState("idle:job-1", azbatch.JobStateCompleted)
+	clock.Advance(50 * time.Minute)
+	w.untilRecentJobIs("idle", "idle:job-2")
+	w.jobState("idle:job-2", azbatch.JobStateCompleted)
+	require.Equal(t, azbatch.JobScheduleStateActive, *w.scheduled("idle").State)
+	clock.Advance(11 * time.Minute)
+	w.untilScheduleIs("idle", azbatch.JobScheduleStateCompleted)
+
+	list := w.NewListJobSchedulesPager(&azbatch.ListJobSchedulesOptions{
+		Filter: to.Ptr("state eq 'Completed' and executionInfo/endTime gt DateTime'" + until.Format(time.RFC3339) + "' or schedule/doNotRunUntil ge DateTime'2100-01-01T00:00:00Z'"),
+	})
+	var ids []string
+	for _, sch := range get(t, list.More, list.NextPage)[0].Value {
+		ids = append(ids, *sch.ID)
+	}
+	require.Equal(t, []string{"idle", "later"}, ids)
+}
+
+func TestScheduleIsDisabledAndEnabled(t *testing.T) {
+	t.Parallel()
+	w, clock := startAhead(t)
+	w.schedule("daily", daily())
+	before := w.scheduled("daily")
+	_, err := w.DisableJobSchedule(ctx, "daily", &azbatch.DisableJobScheduleOptions{IfMatch: before.ETag})
+	require.NoError(t, err)
+	sch := w.scheduled("daily")
+	require.Equal(t, azbatch.JobScheduleStateDisabled, *sch.State)
+	require.Equal(t, azbatch.JobScheduleStateActive, *sch.PreviousState)
+	require.NotEqual(t, *before.ETag, *sch.ETag)
+	_, err = w.DisableJobSchedule(ctx, "daily", nil)
+	refused(t, err, http.StatusConflict, "JobScheduleDisabled")
+	w.endJob("daily:job-1")
+	clock.Advance(day)
+	require.Equal(t, []string{"daily:job-1"}, w.jobsOf("daily"))
+	_, err = w.EnableJobSchedule(ctx, "daily", &azbatch.EnableJobScheduleOptions{IfMatch: before.ETag})
+	refused(t, err, http.StatusPreconditionFailed, "ConditionNotMet")
+	_, err = w.EnableJobSchedule(ctx, "daily", nil)
+	require.NoError(t, err)
+	require.Equal(t, []string{"daily:job-1", "daily:job-2"}, w.jobsOf("daily"))
+	_, err = w.EnableJobSchedule(ctx, "daily", nil)
+	refused(t, err, http.StatusConflict, "OperationInvalidForCurrentState")
+}
+
+func TestScheduleIsTerminated(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	w.pool(poolContent("pool", 1))
+	w.schedule("daily", daily())
+	_, err := w.CreateTask(ctx, "daily:job-1", taskContent("one", shell("pwd; sleep 1000")), nil)
+	require.NoError(t, err)
+	eventually(t, "the task runs", func() bool {
+		task, err := w.GetTask(ctx, "daily:job-1", "one", nil)
+		require.NoError(t, err)
+		return *task.State == azbatch.TaskStateRunning
+	})
+	task, err := w.GetTask(ctx, "daily:job-1", "one", nil)
+	require.NoError(t, err)
+	require.Equal(t, "workitems/daily/job-1/one", *task.NodeInfo.TaskRootDirectory)
+	eventually(t, "it has said where it is", func() bool {
+		answer, err := w.GetTaskFileProperties(ctx, "daily:job-1", "one", "stdout.txt", nil)
+		return err == nil && *answer.ContentLength > 0
+	})
+	require.Contains(t, w.nodeFile("pool", *task.NodeInfo.NodeID, "workitems/daily/job-1/one/stdout.txt"), "/workitems/daily/job-1/one/wd\n")
+
+	before := w.scheduled("daily")
+	_, err = w.TerminateJobSchedule(ctx, "daily", &azbatch.TerminateJobScheduleOptions{Force: to.Ptr(true)})
+	require.NoError(t, err)
+	w.close() // wherever that was
+	w.open()
+	sch := w.untilScheduleIs("daily", azbatch.JobScheduleStateCompleted)
+	require.Equal(t, azbatch.JobScheduleStateTerminating, *sch.PreviousState)
+	require.NotEqual(t, *before.ETag, *sch.ETag)
+	require.Nil(t, sch.ExecutionInfo.NextRunTime)
+	require.Equal(t, "TerminateJobSchedule", *w.jobState("daily:job-1", azbatch.JobStateCompleted).ExecutionInfo.TerminationReason)
+	for what, call := range map[string]func() error{
+		"terminate": func() error { _, err := w.TerminateJobSchedule(ctx, "daily", nil); return err },
+		"disable":   func() error { _, err := w.DisableJobSchedule(ctx, "daily", nil); return err },
+		"enable":    func() error { _, err := w.EnableJobSchedule(ctx, "daily", nil); return err },
+		"patch": func() error {
+			_, err := w.UpdateJobSchedule(ctx, "daily", azbatch.UpdateJobScheduleContent{Schedule: to.Ptr(daily())}, nil)
+			return err
+		},
+		"put": func() error { _, err := w.ReplaceJobSchedule(ctx, "daily", sch, nil); return err },
+	} {
+		require.Contains(t, refused(t, call(), http.StatusConflict, "JobScheduleCompleted"), "completed", what)
+	}
+}
+
+func TestScheduleIsDeleted(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	w.pool(poolContent("pool", 1))
+	w.schedule("daily", daily())
+	_, err := w.CreateTask(ctx, "daily:job-1", taskContent("one", "sleep 1000"), nil)
+	require.NoError(t, err)
+	eventually(t, "the task runs", func() bool {
+		answer, err := w.GetJobTaskCounts(ctx, "daily:job-1", nil)
+		require.NoError(t, err)
+		return *answer.TaskCounts.Running == 1
+	})
+	_, err = w.DeleteJobSchedule(ctx, "daily", nil)
+	require.NoError(t, err)
+	w.close()
+	w.open()
+	eventually(t, "the schedule is gone", func() bool {
+		_, err = w.GetJobSchedule(ctx, "daily", nil)
+		return err != nil
+	})
+	refused(t, err, http.StatusNotFound, "JobScheduleNotFound")
+	_, err = w.GetJob(ctx, "daily:job-1", nil)
+	refused(t, err, http.StatusNotFound, "JobNotFound")
+	left, err := filepath.Glob(filepath.Join(w.dir, "nodes", "*", "workitems", "*"))
+	require.NoError(t, err)
+	require.Empty(t, left)
+	w.schedule("daily", daily())
+	require.Equal(t, []string{"daily:job-1"}, w.jobsOf("daily"))
+}
+
+func TestScheduleIsPatchedAndReplaced(t *testing.T) {
+	t.Parallel()
+	w, clock := startAhead(t)
+	w.schedule("daily", daily())
+	before := w.scheduled("daily")
+	update := azbatch.UpdateJobScheduleContent{
+		Schedule: &azbatch.JobScheduleConfiguration{RecurrenceInterval: to.Ptr("PT5H")},
+		Metadata: []azbatch.MetadataItem{{Name: to.Ptr("a"), Value: to.Ptr("b")}},
+	}
+	_, err := w.UpdateJobSchedule(ctx, "daily", update, &azbatch.UpdateJobScheduleOptions{IfMatch: before.ETag})
+	require.NoError(t, err)
+	patched := w.scheduled("daily")
+	require.Equal(t, "PT5H", *patched.Schedule.RecurrenceInterval)
+	require.Nil(t, patched.Schedule.StartWindow)
+	require.Equal(t, "b", *patched.Metadata[0].Value)
+	require.Equal(t, "pool", *patched.JobSpecification.PoolInfo.PoolID)
+	require.Equal(t, before.CreationTime.Add(5*time.Hour), *patched.ExecutionInfo.NextRunTime)
+	require.NotEqual(t, *before.ETag, *patched.ETag)
+	_, err = w.UpdateJobSchedule(ctx, "daily", update, &azbatch.UpdateJobScheduleOptions{IfMatch: before.ETag})
+	refused(t, err, http.StatusPreconditionFailed, "ConditionNotMet")
+
+	whole := patched
+	whole.JobSpecification.Priority = to.Ptr[int32](7)
+	whole.Metadata = nil
+	_, err = w.ReplaceJobSchedule(ctx, "daily", whole, nil)
+	require.NoError(t, err)
+	require.Empty(t, w.scheduled("daily").Metadata)
+	require.Equal(t, int32(0), *w.jobState("daily:job-1", azbatch.JobStateActive).Priority)
+	w.endJob("daily:job-1")
+	clock.Advance(5 * time.Hour)
+	w.untilRecentJobIs("daily", "daily:job-2")
+	require.Equal(t, int32(7), *w.jobState("daily:job-2", azbatch.JobStateActive).Priority)
+
+	whole.Schedule = nil
+	_, err = w.ReplaceJobSchedule(ctx, "daily", whole, nil)
+	require.NoError(t, err)
+	sch := w.scheduled("daily")
+	require.Nil(t, sch.Schedule)
+	require.Nil(t, sch.ExecutionInfo.NextRunTime)
+	whole.JobSpecification = nil
+	_, err = w.ReplaceJobSchedule(ctx, "daily", whole, nil)
+	refused(t, err, http.StatusBadRequest, "MissingRequiredProperty")
+	w.endJob("daily:job-2")
+	w.untilScheduleIs("daily", azbatch.JobScheduleStateCompleted)
+}
+
+func TestJobsAndSchedulesShareTheirIDs(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	w.job("job", "pool")
+	w.schedule("schedule", daily())
+	create := func(id string) error {
+		times := daily()
+		_, err := w.CreateJobSchedule(ctx, azbatch.CreateJobScheduleContent{
+			ID: &id, Schedule: &times, JobSpecification: &azbatch.JobSpecification{PoolInfo: &azbatch.PoolInfo{PoolID: to.Ptr("pool")}},
+		}, nil)
+		return err
+	}
+	refused(t, create("JOB"), http.StatusConflict, "JobWithSameIdExists")
+	refused(t, create("Schedule"), http.StatusConflict, "JobScheduleExists")
+	_, err := w.CreateJob(ctx, azbatch.CreateJobContent{ID: to.Ptr("SCHEDULE"), PoolInfo: &azbatch.PoolInfo{PoolID: to.Ptr("pool")}}, nil)
+	refused(t, err, http.StatusConflict, "JobScheduleWithSameIdExists")
+	_, err = w.GetJobSchedule(ctx, "job", nil)
+	refused(t, err, http.StatusNotFound, "JobScheduleNotFound")
+	require.Equal(t, http.StatusOK, w.send(rawRequest{method: "HEAD", path: "/jobschedules/Schedule"}).StatusCode)
+	require.Equal(t, http.StatusNotFound, w.send(rawRequest{method: "HEAD", path: "/jobschedules/job"}).StatusCode)
+	require.Equal(t, http.StatusOK, w.send(rawRequest{method: "GET", path: "/jobs/schedule%3Ajob-1"}).StatusCode)
+	_, err = w.JobScheduleExists(ctx, "schedule", nil)
+	require.NoError(t, err)
+}
+
+func TestSchedulesAreChecked(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	const spec = `"jobSpecification":{"poolInfo":{"poolId":"pool"}}`
+	for _, c := range []struct{ body, code, property string }{
+		{`{"schedule":{},` + spec + `}`, "MissingRequiredProperty", "id"},
+		{`{"id":"a:b","schedule":{},` + spec + `}`, "InvalidPropertyValue", "id"},
+		{`{"id":"a",` + spec + `}`, "MissingRequiredProperty", "schedule"},
+		{`{"id":"a","schedule":{}}`, "MissingRequiredProperty", "jobSpecification"},
+		{`{"id":"a","schedule":{"doNotRunUntil":null},"jobSpecification":{}}`, "MissingRequiredProperty", "jobSpecification.poolInfo.poolId"},
+		{`{"id":"a","schedule":{},"jobSpecification":{"id":"b","poolInfo":{"poolId":"pool"}}}`, "UnsupportedProperty", "jobSpecification.id"},
+		{`{"id":"a","schedule":{"recurrenceInterval":"PT59S"},` + spec + `}`, "InvalidPropertyValue", "schedule.recurrenceInterval"},
+		{`{"id":"a","schedule":{"startWindow":"PT59S"},` + spec + `}`, "InvalidPropertyValue", "schedule.startWindow"},
+		{`{"id":"a","schedule":{"doNotRunUntil":"2100-01-02T00:00:00Z","doNotRunAfter":"2100-01-01T00:00:00Z"},` + spec + `}`, "InvalidPropertyValue", "schedule.doNotRunAfter"},
+		{`{"id":"a","schedule":{"doNotRunUntil":"tomorrow"},` + spec + `}`, "InvalidPropertyValue", "schedule.doNotRunUntil"},
+		{`{"id":"a","schedule":{},"jobSpecification":{"priority":1001,"poolInfo":{"poolId":"pool"}}}`, "OutOfRangePriority", ""},
+	} {
+		body := w.requireError(rawRequest{method: "POST", path: "/jobschedules", body: c.body}, http.StatusBadRequest, c.code)
+		if c.property != "" {
+			require.Equal(t, c.property, body.Values[0].Value, c.body)
+		}
+	}
+	w.requireError(rawRequest{method: "DELETE", path: "/jobschedules/a", query: latest + "&force=maybe"}, http.StatusBadRequest, "InvalidQueryParameterValue")
+	w.requireError(rawRequest{method: "POST", path: "/jobs/a/terminate", query: latest + "&force=maybe"}, http.StatusBadRequest, "InvalidQueryParameterValue")
+}
+
+func TestScheduleHasPools(t *testing.T) {
+	t.Parallel()
+	w, clock := startAhead(t)
+	auto := func(lifetime azbatch.PoolLifetimeOption) func(*azbatch.JobSpecification) {
+		return func(s *azbatch.JobSpecification) {
+			s.PoolInfo = autoPool(0, func(a *azbatch.AutoPoolSpecification) { a.PoolLifetimeOption = &lifetime })
+		}
+	}
+	poolOf := func(job string) string { return *w.jobState(job, azbatch.JobStateActive).ExecutionInfo.PoolID }
+	w.schedule("each", daily(), auto(azbatch.PoolLifetimeOptionJob))
+	w.schedule("shared", daily(), auto(azbatch.PoolLifetimeOptionJobSchedule))
+	each, shared := poolOf("each:job-1"), poolOf("shared:job-1")
+	w.endJob("each:job-1")
+	w.endJob("shared:job-1")
+	w.untilPoolIsGone(each)
+	require.True(t, w.exists(shared))
+	clock.Advance(day)
+	w.untilRecentJobIs("each", "each:job-2")
+	w.untilRecentJobIs("shared", "shared:job-2")
+	second := poolOf("each:job-2")
+	require.NotEqual(t, each, second)
+	require.Equal(t, shared, poolOf("shared:job-2"))
+	_, err := w.TerminateJobSchedule(ctx, "shared", nil)
+	require.NoError(t, err)
+	w.untilScheduleIs("shared", azbatch.JobScheduleStateCompleted)
+	w.untilPoolIsGone(shared)
+	_, err = w.DeleteJobSchedule(ctx, "each", nil)
+	require.NoError(t, err)
+	w.untilPoolIsGone(second)
+}

@@ -1,0 +1,117 @@
+package localbatch
+
+import "net/http"
+
+// changeSchedule applies f, which saves the schedule, to the job schedule that
+// r names, after its conditions.
+func (s *Service) changeSchedule(r *http.Request, status int, f func(*change, *jobSchedule) error) (reply, error) {
+	var sch *jobSchedule
+	err := s.change(func(c *change) (err error) {
+		if sch, err = findSchedule(c.Tx, r.PathValue("schedule")); err != nil {
+			return err
+		}
+		if err := checkConditions(r, sch.LastModified, true); err != nil {
+			return err
+		}
+		if sch.State == deleting {
+			return beingDeleted("JobSchedule")
+		}
+		sch.LastModified = c.now
+		return f(c, sch)
+	})
+	if err != nil {
+		return reply{}, err
+	}
+	return reply{status: status, version: sch.LastModified}, nil
+}
+
+// mustGoOn: a schedule can be changed until it is being ended.
+func (s *jobSchedule) mustGoOn() error {
+	switch s.State {
+	case terminating:
+		return conflict("JobScheduleBeingTerminated", "The specified job schedule is being terminated.")
+	case completed:
+		return conflict("JobScheduleCompleted", "The specified job schedule is already in completed state.")
+	}
+	return nil
+}
+
+func (s *Service) disableSchedule(r *http.Request) (reply, error) {
+	return s.changeSchedule(r, http.StatusNoContent, func(c *change, sch *jobSchedule) error {
+		if err := sch.mustGoOn(); err != nil {
+			return err
+		}
+		if sch.State == disabled {
+			return conflict("JobScheduleDisabled", "The specified job schedule is disabled.")
+		}
+		sch.moveTo(disabled, c.now)
+		c.then(func() { s.schedules.forget(sch.row.Key) })
+		return c.saveSchedule(sch)
+	})
+}
+
+func (s *Service) enableSchedule(r *http.Request) (reply, error) {
+	return s.changeSchedule(r, http.StatusNoContent, func(c *change, sch *jobSchedule) error {
+		if err := sch.mustGoOn(); err != nil {
+			return err
+		}
+		if sch.State != disabled {
+			return wrongState("the job schedule is not disabled")
+		}
+		sch.moveTo(active, c.now)
+		return c.advance(sch)
+	})
+}
+
+// terminateSchedule ends a schedule, and the job of it that is active.
+func (s *Service) terminateSchedule(r *http.Request) (reply, error) {
+	if _, err := boolParameter(r, "force"); err != nil { // nothing here outlasts its node, so there is nothing to force
+		return reply{}, err
+	}
+	return s.changeSchedule(r, http.StatusAccepted, func(c *change, sch *jobSchedule) error {
+		if err := sch.mustGoOn(); err != nil {
+			return err
+		}
+		sch.moveTo(terminating, c.now)
+		j, err := c.recentJob(sch)
+		if err != nil {
+			return err
+		}
+		if j != nil && j.mustTakeTasks() == nil {
+			if err := c.terminateJob(j, terminateJobSchedule); err != nil {
+				return err
+			}
+		}
+		return c.advanceBeside(sch)
+	})
+}
+
+// deleteSchedule deletes a schedule with all its jobs.
+func (s *Service) deleteSchedule(r *http.Request) (reply, error) {
+	if _, err := boolParameter(r, "force"); err != nil {
+		return reply{}, err
+	}
+	answer, err := s.changeSchedule(r, http.StatusAccepted, func(c *change, sch *jobSchedule) error {
+		sch.moveTo(deleting, c.now)
+		rows, err := c.JobsOfSchedule(sch.row.Key)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			j, err := readJob(row, true, nil)
+			if err != nil {
+				return err
+			}
+			if j.State == deleting {
+				continue
+			}
+			j.LastModified = c.now
+			if err := c.deleteJob(j); err != nil {
+				return err
+			}
+		}
+		return c.advanceBeside(sch)
+	})
+	answer.version = 0 // of what is going there is no version
+	return answer, err
+}
