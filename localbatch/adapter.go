@@ -148,6 +148,9 @@ func checkQuery(u *url.URL, rt route) error {
 			return invalidQuery(name, strings.Join(values, ","), "it is given more than once")
 		}
 	}
+	if err := checkExpand(query.Get("$expand")); err != nil {
+		return err
+	}
 	version := query.Get("api-version")
 	if version == "" {
 		e := badRequest("MissingRequiredQueryParameter", "A required query parameter was not specified in the request URI.")

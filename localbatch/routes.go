@@ -37,8 +37,8 @@ var (
 func (s *Service) operations() []route {
 	return []route{
 		{name: "CreatePool", pattern: "POST /pools", handle: s.createPool},
-		{name: "ListPools", pattern: "GET /pools", handle: s.listPools, parameters: listParameters},
-		{name: "GetPool", head: "PoolExists", pattern: "GET /pools/{pool}", handle: s.getPool, parameters: oneParameters},
+		{name: "ListPools", pattern: "GET /pools", handle: s.listPools, parameters: listWithStats},
+		{name: "GetPool", head: "PoolExists", pattern: "GET /pools/{pool}", handle: s.getPool, parameters: oneWithStats},
 		{name: "DeletePool", pattern: "DELETE /pools/{pool}", handle: s.deletePool},
 		{name: "UpdatePool", pattern: "PATCH /pools/{pool}", handle: s.patchPool},
 		{name: "ReplacePoolProperties", pattern: "POST /pools/{pool}/updateproperties", handle: s.replacePoolProperties},
@@ -61,8 +61,8 @@ func (s *Service) operations() []route {
 		{name: "DeleteNodeFile", pattern: "DELETE /pools/{pool}/nodes/{node}/files/{file...}", handle: s.deleteNodeFile, parameters: []string{"recursive"}},
 
 		{name: "CreateJob", pattern: "POST /jobs", handle: s.createJob},
-		{name: "ListJobs", pattern: "GET /jobs", handle: s.listJobs, parameters: listParameters},
-		{name: "GetJob", pattern: "GET /jobs/{job}", handle: s.getJob, parameters: oneParameters},
+		{name: "ListJobs", pattern: "GET /jobs", handle: s.listJobs, parameters: listWithStats},
+		{name: "GetJob", pattern: "GET /jobs/{job}", handle: s.getJob, parameters: oneWithStats},
 		{name: "UpdateJob", pattern: "PATCH /jobs/{job}", handle: s.patchJob},
 		{name: "ReplaceJob", pattern: "PUT /jobs/{job}", handle: s.putJob},
 		{name: "DeleteJob", pattern: "DELETE /jobs/{job}", handle: s.deleteJob, parameters: []string{"force"}},
@@ -72,21 +72,25 @@ func (s *Service) operations() []route {
 		{name: "GetJobTaskCounts", pattern: "GET /jobs/{job}/taskcounts", handle: s.taskCounts},
 		{name: "ListJobPreparationAndReleaseTaskStatus", pattern: "GET /jobs/{job}/jobpreparationandreleasetaskstatus", handle: s.preparationStatus, parameters: listParameters},
 
+		{name: "GetJobLifetimeStatistics", pattern: "GET /lifetimejobstats", handle: retired, open: true},
+		{name: "GetPoolLifetimeStatistics", pattern: "GET /lifetimepoolstats", handle: retired, open: true},
+		{name: "ListPoolUsageMetrics", pattern: "GET /poolusagemetrics", handle: retired, open: true},
+
 		{name: "CreateJobSchedule", pattern: "POST /jobschedules", handle: s.createSchedule},
-		{name: "ListJobSchedules", pattern: "GET /jobschedules", handle: s.listSchedules, parameters: listParameters},
-		{name: "GetJobSchedule", head: "JobScheduleExists", pattern: "GET /jobschedules/{schedule}", handle: s.getSchedule, parameters: oneParameters},
+		{name: "ListJobSchedules", pattern: "GET /jobschedules", handle: s.listSchedules, parameters: listWithStats},
+		{name: "GetJobSchedule", head: "JobScheduleExists", pattern: "GET /jobschedules/{schedule}", handle: s.getSchedule, parameters: oneWithStats},
 		{name: "UpdateJobSchedule", pattern: "PATCH /jobschedules/{schedule}", handle: s.patchSchedule},
 		{name: "ReplaceJobSchedule", pattern: "PUT /jobschedules/{schedule}", handle: s.putSchedule},
 		{name: "DeleteJobSchedule", pattern: "DELETE /jobschedules/{schedule}", handle: s.deleteSchedule, parameters: []string{"force"}},
 		{name: "DisableJobSchedule", pattern: "POST /jobschedules/{schedule}/disable", handle: s.disableSchedule},
 		{name: "EnableJobSchedule", pattern: "POST /jobschedules/{schedule}/enable", handle: s.enableSchedule},
 		{name: "TerminateJobSchedule", pattern: "POST /jobschedules/{schedule}/terminate", handle: s.terminateSchedule, parameters: []string{"force"}},
-		{name: "ListJobsFromSchedule", pattern: "GET /jobschedules/{schedule}/jobs", handle: s.listScheduledJobs, parameters: listParameters},
+		{name: "ListJobsFromSchedule", pattern: "GET /jobschedules/{schedule}/jobs", handle: s.listScheduledJobs, parameters: listWithStats},
 
 		{name: "CreateTask", pattern: "POST /jobs/{job}/tasks", handle: s.addTask},
 		{name: "CreateTaskCollection", pattern: "POST /jobs/{job}/addtaskcollection", handle: s.addTasks},
-		{name: "ListTasks", pattern: "GET /jobs/{job}/tasks", handle: s.listTasks, parameters: listParameters},
-		{name: "GetTask", pattern: "GET /jobs/{job}/tasks/{task}", handle: s.getTask, parameters: oneParameters},
+		{name: "ListTasks", pattern: "GET /jobs/{job}/tasks", handle: s.listTasks, parameters: listWithStats},
+		{name: "GetTask", pattern: "GET /jobs/{job}/tasks/{task}", handle: s.getTask, parameters: oneWithStats},
 		{name: "ReplaceTask", pattern: "PUT /jobs/{job}/tasks/{task}", handle: s.putTask},
 		{name: "DeleteTask", pattern: "DELETE /jobs/{job}/tasks/{task}", handle: s.deleteTask},
 		{name: "TerminateTask", pattern: "POST /jobs/{job}/tasks/{task}/terminate", handle: s.terminateTask},
@@ -126,11 +130,6 @@ var notOffered = map[string][]route{
 		{name: "CreateCertificate", pattern: "POST /certificates"},
 		{name: "ListCertificates", pattern: "GET /certificates"},
 		{name: "GetCertificate", pattern: "GET /certificates/{certificate...}"},
-	},
-	"usage statistics": {
-		{name: "GetJobLifetimeStatistics", pattern: "GET /lifetimejobstats"},
-		{name: "GetPoolLifetimeStatistics", pattern: "GET /lifetimepoolstats"},
-		{name: "ListPoolUsageMetrics", pattern: "GET /poolusagemetrics"},
 	},
 }
 
