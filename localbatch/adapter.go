@@ -159,7 +159,7 @@ func checkQuery(u *url.URL, rt route) error {
 	}
 	if !versions.MatchString(version) || version[:len(oldest)] < oldest || version[:len(newest)] > newest {
 		return badRequest("UnsupportedRequestVersion", "The specified API version is not supported.").
-			because("versions from %s to %s are", oldest, newest)
+			because("those from %s to %s are", oldest, newest)
 	}
 	return nil
 }

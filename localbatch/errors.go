@@ -76,7 +76,10 @@ func missingProperty(name string) *apiError {
 
 func invalidProperty(name, value, reason string, args ...any) *apiError {
 	e := badRequest("InvalidPropertyValue", "The value provided for one of the properties in the request body is invalid.")
-	e.values = []errorValue{{"PropertyName", name}, {"PropertyValue", value}}
+	e.values = []errorValue{{"PropertyName", name}}
+	if value != "" { // it may be one that is not to be repeated, such as a URL with a SAS
+		e.values = append(e.values, errorValue{"PropertyValue", value})
+	}
 	return e.because(reason, args...)
 }
 

@@ -25,7 +25,7 @@ func (s *Service) createPool(r *http.Request) (reply, error) {
 // addPool creates a pool: one that was asked for, or an auto pool.
 func (c *change) addPool(p *pool) error {
 	if row, ok, err := c.Pool(p.ID); err != nil || ok {
-		return existing("Pool", row, ok, err)
+		return poolExists(row, ok, err)
 	}
 	p.key = 0
 	p.CreationTime, p.LastModified = c.now, c.now
@@ -35,17 +35,17 @@ func (c *change) addPool(p *pool) error {
 	return c.savePool(p)
 }
 
-// existing is the error for an id that is taken: by a resource, or by one that
-// is going.
-func existing(kind string, row store.Pool, ok bool, err error) error {
+// poolExists is the error for an id that is taken: by a pool, or by one that is
+// going.
+func poolExists(row store.Pool, ok bool, err error) error {
 	p, err := readPool(row, ok, err)
 	if err != nil {
 		return err
 	}
 	if p.State == deleting {
-		return beingDeleted(kind)
+		return beingDeleted("Pool")
 	}
-	return exists(kind)
+	return exists("Pool")
 }
 
 func (s *Service) getPool(r *http.Request) (reply, error) {

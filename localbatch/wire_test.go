@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -57,8 +58,8 @@ func (w *world) send(q rawRequest) *http.Response {
 	return answer
 }
 
-// sign is written from the REST reference's text, for requests whose query has
-// one plain parameter only.
+// sign is written from the REST reference's text, for queries whose parameters
+// are in the order of their names.
 func (q rawRequest) sign(r *http.Request) {
 	if q.signedPath == "" {
 		q.signedPath = q.path
@@ -69,17 +70,25 @@ func (q rawRequest) sign(r *http.Request) {
 	if q.key == nil {
 		q.key, _ = base64.StdEncoding.DecodeString(accountKey)
 	}
-	date := q.date.UTC().Format(http.TimeFormat)
-	r.Header.Set("ocp-date", date)
+	r.Header.Set("ocp-date", q.date.UTC().Format(http.TimeFormat))
 	length := ""
 	if len(q.body) > 0 {
 		length = fmt.Sprint(len(q.body))
 	}
-	lines := []string{q.method, "", "", length, "", q.headers["Content-Type"], "", "", "", "", "", "", "ocp-date:" + date}
+	h := r.Header
+	lines := []string{q.method, "", "", length, "", h.Get("Content-Type"), "",
+		h.Get("If-Modified-Since"), h.Get("If-Match"), h.Get("If-None-Match"), h.Get("If-Unmodified-Since"), h.Get("Range")}
+	for _, name := range []string{"ocp-date", "ocp-range"} {
+		if value := h.Get(name); value != "" {
+			lines = append(lines, name+":"+value)
+		}
+	}
 	text := strings.Join(lines, "\n") + "\n/" + q.account + q.signedPath
 	for parameter := range strings.SplitSeq(q.query, "&") {
-		name, value, _ := strings.Cut(parameter, "=")
-		text += "\n" + name + ":" + value
+		name, escaped, _ := strings.Cut(parameter, "=")
+		if value, err := url.QueryUnescape(escaped); err == nil {
+			text += "\n" + name + ":" + value
+		}
 	}
 	mac := hmac.New(sha256.New, q.key)
 	mac.Write([]byte(text))

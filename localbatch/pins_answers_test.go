@@ -1,0 +1,3 @@
+package localbatch_test
+
+var answerPins = []pin{}

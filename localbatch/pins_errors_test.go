@@ -1,0 +1,222 @@
+package localbatch_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
+	"github.com/Azure/azure-sdk-for-go/sdk/batch/azbatch"
+	"github.com/stretchr/testify/require"
+
+	"github.com/durabatch/durabatch/localbatch"
+)
+
+const (
+	tasksPath = "/jobs/job/tasks"
+	goodTask  = tasksPath + "/good"
+	nodePath  = "/pools/pool/nodes/{node}"
+	newPool   = `"vmSize":"STANDARD_A1_V2","virtualMachineConfiguration":{"imageReference":{"publisher":"canonical","offer":"ubuntu-24_04-lts","sku":"server"},"nodeAgentSKUId":"batch.node.ubuntu 24.04"}`
+)
+
+// errorPins has at least one request for every code that the service answers.
+// A pin's name begins with the code.
+var errorPins = []pin{
+	{name: "AuthenticationFailed-missing", request: rawRequest{method: http.MethodGet, path: "/pools", query: latest, unsigned: true}},
+	{name: "AuthenticationFailed-signature", request: rawRequest{method: http.MethodGet, path: "/pools", query: latest, key: []byte("another")}},
+	{name: "InvalidAuthenticationInfo", request: rawRequest{
+		method: http.MethodGet, path: "/pools", query: latest, unsigned: true, headers: map[string]string{"Authorization": "Basic bG9jYWw6"},
+	}},
+	{name: "InvalidUri", request: reads("//pools")},
+	{name: "RequestUrlFailedToParse", request: reads("/pools", latest, "maxresults=%zz")},
+	{name: "MissingRequiredQueryParameter", request: reads("/pools", "timeout=30")},
+	{name: "UnsupportedRequestVersion", request: reads("/pools", "api-version=2016-01-01.1.0")},
+	{name: "UnsupportedQueryParameter", request: reads("/pools", latest, "top=3")},
+	{name: "OutOfRangeQueryParameterValue", request: reads("/pools", latest, "maxresults=1001")},
+	{name: "InvalidQueryParameterValue", request: reads("/pools", "$filter=size+eq+3", latest)},
+	{name: "InvalidHeaderValue", request: sends(http.MethodGet, "/pools/pool", "", "If-Modified-Since", "yesterday")},
+	{name: "MultipleConditionHeadersNotSupported", request: sends(http.MethodGet, "/pools/pool", "", "If-Match", "0x8D0000000000000", "If-None-Match", "0x8D0000000000000")},
+	{name: "ConditionNotMet-write", request: sends(http.MethodPatch, "/pools/pool", `{"metadata":[]}`, "If-Match", "0x8D0000000000000")},
+	{name: "ConditionNotMet-read", request: sends(http.MethodGet, "/pools/pool", "", "If-Match", "0x8D0000000000000")},
+	{name: "UnsupportedHttpVerb", request: sends(http.MethodPut, "/pools/pool", "{}")},
+	{name: "UnsupportedOperation", request: reads("/lifetimejobstats")},
+	{name: "ResourceNotFound", request: reads("/nothing")},
+	{name: "TooManyRequests", prepare: fault("tooManyRequests"), request: reads("/pools")},
+	{name: "ServerBusy", prepare: fault("serverBusy"), request: reads("/pools")},
+
+	{name: "PoolNotFound", request: reads("/pools/none")},
+	{name: "PoolNotFound-head", request: sends(http.MethodHead, "/pools/none", "")},
+	{name: "NodeNotFound", request: reads("/pools/pool/nodes/none")},
+	{name: "JobNotFound", request: posts("/jobs/none/addtaskcollection", `{"value":[{"id":"a","commandLine":"true"}]}`)},
+	{name: "TaskNotFound", request: reads("/jobs/job/tasks/none")},
+	{name: "FileNotFound", request: reads(goodTask + "/files/none")},
+	{name: "FileNotFound-head", request: sends(http.MethodHead, goodTask+"/files/wd%2F..%2F..%2Fx", "")},
+	{name: "PoolExists", request: posts("/pools", `{"id":"POOL",`+newPool+`}`)},
+	{name: "JobExists", request: posts("/jobs", `{"id":"Job","poolInfo":{"poolId":"pool"}}`)},
+	{name: "TaskExists", request: posts(tasksPath, `{"id":"GOOD","commandLine":"true"}`)},
+
+	{name: "InvalidRequestBody", request: posts("/jobs", `{"id":`)},
+	{name: "RequestBodyTooLarge", request: posts("/jobs", `{"id":"`+strings.Repeat("a", 1<<20)+`"}`)},
+	{name: "MissingRequiredProperty", request: posts("/jobs", `{"poolInfo":{"poolId":"pool"}}`)},
+	{name: "InvalidPropertyValue", request: posts("/jobs", `{"id":"new","poolInfo":{"poolId":"pool"},"constraints":{"maxWallClockTime":"1h"}}`)},
+	{name: "UnsupportedProperty", request: posts("/jobs", `{"id":"new","poolInfo":{"poolId":"pool"},"invented":true}`)},
+	{name: "OutOfRangePriority", request: posts("/jobs", `{"id":"new","poolInfo":{"poolId":"pool"},"priority":1001}`)},
+	{name: "EmptyMetadataKey", request: posts("/jobs", `{"id":"new","poolInfo":{"poolId":"pool"},"metadata":[{"name":"","value":"x"}]}`)},
+	{name: "InvalidInput", request: reads(goodTask + "/files/wd")},
+	{name: "InvalidRange", request: sends(http.MethodGet, goodTask+"/files/stdout.txt", "", "ocp-range", "bytes=10-19")},
+	{name: "TaskDependenciesNotSpecifiedOnJob", request: posts(tasksPath, `{"id":"new","commandLine":"true","dependsOn":{"taskIds":["good"]}}`)},
+	{name: "TaskDependencyListTooLong", prepare: dependencies, request: posts("/jobs/dependent/tasks",
+		`{"id":"new","commandLine":"true","dependsOn":{"taskIds":["`+strings.Repeat(strings.Repeat("a", 64)+`","`, 1000)+`b"]}}`)},
+	{name: "TaskDependencyRangesTooLong", request: posts("/jobs/dependent/tasks",
+		`{"id":"new","commandLine":"true","dependsOn":{"taskIdRanges":[`+strings.Repeat(`{"start":1,"end":2},`, 22000)+`{"start":1,"end":2}]}}`)},
+
+	{name: "OperationInvalidForCurrentState", request: reads("/jobs/waiting/tasks/active/files")},
+	{name: "OperationNotValidOnPool", request: sends(http.MethodPatch, "/pools/pool", `{"vmSize":"STANDARD_A2_V2"}`)},
+	{name: "OperationNotValidOnNode", request: posts(nodePath+"/reimage", "")},
+	{name: "PoolBeingResized", prepare: poolIs("active", "resizing"), request: posts("/pools/pool/resize", `{"targetDedicatedNodes":2}`)},
+	{name: "PoolBeingDeleted", prepare: poolIs("deleting", "resizing"), request: sends(http.MethodPatch, "/pools/pool", `{"metadata":[]}`)},
+	{name: "NodeAlreadyInTargetSchedulingState", prepare: poolIs("active", "steady"), request: posts(nodePath+"/enablescheduling", "")},
+	{name: "NodeBeingCreated", prepare: nodeIs("creating"), request: posts(nodePath+"/reboot", "")},
+	{name: "NodeBeingStarted", prepare: nodeIs("starting"), request: posts(nodePath+"/reboot", "")},
+	{name: "NodeBeingRebooted", prepare: nodeIs("rebooting"), request: posts(nodePath+"/reboot", "")},
+	{name: "NodeStateUnusable", prepare: nodeIs("unusable"), request: posts(nodePath+"/deallocate", "")},
+	{name: "NodeNotReady", prepare: nodeIs("unknown"), request: reads(nodePath + "/files")},
+	{name: "JobCompleted", prepare: nodeIs("idle"), request: posts("/jobs/over/tasks", `{"id":"late","commandLine":"true"}`)},
+	{name: "JobNotActive", prepare: jobIs("enabling"), request: posts("/jobs/job/disable", `{"disableTasks":"wait"}`)},
+	{name: "JobBeingTerminated", prepare: jobIs("terminating"), request: posts("/jobs/job/tasks", `{"id":"late","commandLine":"true"}`)},
+	{name: "JobBeingDeleted", prepare: jobIs("deleting"), request: posts("/jobs/job/terminate", "")},
+	{name: "JobPreparationTaskNotSpecified", prepare: jobIs("active"), request: reads("/jobs/job/jobpreparationandreleasetaskstatus")},
+	{name: "TaskCompleted", request: posts(goodTask+"/terminate", "")},
+	{name: "TaskSucceeded", request: posts(goodTask+"/reactivate", "")},
+	{name: "TaskNotCompleted", request: posts("/jobs/waiting/tasks/active/reactivate", "")},
+	{name: "TaskFilesCleanedup", prepare: func(s *stage) {
+		s.add("short", "true", func(c *azbatch.CreateTaskContent) {
+			c.Constraints = &azbatch.TaskConstraints{RetentionTime: to.Ptr("PT0.01S")}
+		})
+		s.completed("short")
+		eventually(s.t, "the files are removed", func() bool {
+			_, err := s.GetTaskFileProperties(ctx, "job", "short", "stdout.txt", nil)
+			return err != nil
+		})
+	}, request: reads(tasksPath + "/short/files")},
+	{name: "TaskFilesUnavailable", prepare: func(s *stage) {
+		_, err := s.TerminateTask(ctx, "waiting", "active", nil)
+		require.NoError(s.t, err)
+	}, request: reads("/jobs/waiting/tasks/active/files")},
+}
+
+func fault(do string) func(*stage) {
+	return func(s *stage) { s.setFaults(`{"requests":[{"name":"pin","times":1,"actions":[{"do":"` + do + `"}]}]}`) }
+}
+
+func dependencies(s *stage) {
+	s.job("dependent", "pool", func(c *azbatch.CreateJobContent) { c.UsesTaskDependencies = to.Ptr(true) })
+}
+
+func poolIs(state, allocation string) func(*stage) {
+	return func(s *stage) { require.NoError(s.t, s.service.SetPoolState("pool", state, allocation)) }
+}
+
+func nodeIs(state string) func(*stage) {
+	return func(s *stage) { require.NoError(s.t, s.service.SetNodeState("pool", s.node, state)) }
+}
+
+func jobIs(state string) func(*stage) {
+	return func(s *stage) { require.NoError(s.t, s.service.SetJobState("job", state)) }
+}
+
+// TestEveryErrorCodeIsPinned looks for error codes in the source. One without a
+// pin is one whose wire format nobody has looked at.
+func TestEveryErrorCodeIsPinned(t *testing.T) {
+	t.Parallel()
+	pinned := map[string]bool{"InternalError": true} // see TestInternalError
+	for _, p := range errorPins {
+		code, _, _ := strings.Cut(p.name, "-")
+		pinned[code] = true
+	}
+	found := errorCodes(t)
+	require.Greater(t, len(found), 50)
+	for _, code := range slices.Sorted(maps.Keys(found)) {
+		require.True(t, pinned[code], "%s: no file shows how %s is answered; add a request to errorPins, and run: go test ./localbatch -run TestWire -update",
+			found[code], code)
+	}
+	for code := range pinned {
+		require.Contains(t, found, code, "the service does not answer it any more")
+	}
+}
+
+// errorCodes has every error code of the package's source, and where it is.
+func errorCodes(t *testing.T) map[string]string {
+	t.Helper()
+	// The functions that make errors, and what they add to the kind they are given.
+	suffixes := map[string][]string{
+		"badRequest": {""}, "conflict": {""}, "notFound": {"NotFound"}, "exists": {"Exists"},
+		"beingDeleted": {"BeingDeleted"},
+	}
+	codes := map[string]string{}
+	set := token.NewFileSet()
+	files, err := fs.Glob(os.DirFS("."), "*.go")
+	require.NoError(t, err)
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(set, name, nil, parser.SkipObjectResolution)
+		require.NoError(t, err)
+		add := func(value ast.Expr, suffixes ...string) {
+			literal, ok := value.(*ast.BasicLit)
+			if !ok {
+				require.Equal(t, "errors.go", name, "%s: give the error code as a literal, for this test to find it", set.Position(value.Pos()))
+				return
+			}
+			text, err := strconv.Unquote(literal.Value)
+			require.NoError(t, err)
+			for _, suffix := range suffixes {
+				codes[text+suffix] = set.Position(value.Pos()).String()
+			}
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.CallExpr:
+				if f, ok := n.Fun.(*ast.Ident); ok && suffixes[f.Name] != nil {
+					add(n.Args[0], suffixes[f.Name]...)
+				}
+			case *ast.CompositeLit:
+				if kind, ok := n.Type.(*ast.Ident); !ok || kind.Name != "apiError" {
+					return true
+				}
+				for _, element := range n.Elts {
+					if pair, ok := element.(*ast.KeyValueExpr); ok && pair.Key.(*ast.Ident).Name == "code" {
+						add(pair.Value, "")
+					}
+				}
+			case *ast.AssignStmt:
+				if field, ok := n.Lhs[0].(*ast.SelectorExpr); ok && field.Sel.Name == "code" {
+					add(n.Rhs[0], "")
+				}
+			}
+			return true
+		})
+	}
+	return codes
+}
+
+// TestInternalError: what goes wrong in the service itself is logged there, and
+// the client learns no more than that it happened.
+func TestInternalError(t *testing.T) {
+	t.Parallel()
+	s := &stage{world: start(t, func(o *localbatch.Options) { o.Logger = slog.New(slog.DiscardHandler) })}
+	s.broken()
+	s.compare(t, pin{name: "InternalError", request: reads("/pools")})
+	require.FileExists(t, filepath.Join(wireDir, "InternalError.txt"))
+}
