@@ -115,7 +115,7 @@ func findNode(tx *store.Tx, poolID, id string) (*pool, *computeNode, error) {
 }
 
 func readNode(row store.Node) (*computeNode, error) {
-	n := &computeNode{Node: row}
+	n := &computeNode{Node: row, noted: row.State}
 	return n, json.Unmarshal(row.Body, &nodeBody{&n.nodeInfo, &n.nodePlan})
 }
 
@@ -123,6 +123,7 @@ func (c *change) saveNode(n *computeNode) (err error) {
 	if n.Body, err = json.Marshal(nodeBody{&n.nodeInfo, &n.nodePlan}); err != nil {
 		return err
 	}
+	c.noteState(n)
 	if n.Key != 0 {
 		return c.UpdateNode(n.Node)
 	}

@@ -90,6 +90,7 @@ func (c *change) takeDown(n *computeNode) error {
 			return err
 		}
 		c.s.discard(c.s.nodeDir(n.ID)) // before the pool can be seen to be gone
+		c.then(func() { c.s.nodeLogs.remove(n.ID) })
 		c.thenBeside(func() { c.s.settlePool(n.Pool) })
 		return c.DeleteNode(n.Key)
 	case rebooting:

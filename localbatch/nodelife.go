@@ -107,7 +107,9 @@ func (s *Service) runStartTask(ctx context.Context, key int64) error {
 		}
 	}
 	for {
+		s.noteRun(command.Dir, "begins")
 		result := s.machine.Run(ctx, command, func(pgid int) { s.recordStartTask(key, pgid) })
+		s.noteRun(command.Dir, outcome(result))
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

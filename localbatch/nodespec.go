@@ -15,6 +15,8 @@ type computeNode struct {
 	store.Node
 	nodeInfo
 	nodePlan
+
+	noted string // the state that is in the node's log
 }
 
 // nodePlan is what is to become of a node that is going down. It is not shown.

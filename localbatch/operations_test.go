@@ -133,16 +133,16 @@ var operations = []operation{
 	{"GetNodeExtension", "GET /pools/{pool}/nodes/{node}/extensions/{extension}", 404, func(s *scene) error {
 		return answered(s.GetNodeExtension(ctx, "pool", s.node, "none", nil))
 	}},
-	{"GetNodeRemoteLoginSettings", "GET /pools/{pool}/nodes/{node}/remoteloginsettings", 200, func(s *scene) error {
+	{"GetNodeRemoteLoginSettings", "GET /pools/{pool}/nodes/{node}/remoteloginsettings", 409, func(s *scene) error {
 		return answered(s.GetNodeRemoteLoginSettings(ctx, "pool", s.node, nil))
 	}},
-	{"CreateNodeUser", "POST /pools/{pool}/nodes/{node}/users", 201, func(s *scene) error {
+	{"CreateNodeUser", "POST /pools/{pool}/nodes/{node}/users", 409, func(s *scene) error {
 		return answered(s.CreateNodeUser(ctx, "pool", s.node, azbatch.CreateNodeUserContent{Name: to.Ptr("someone"), Password: to.Ptr("a password")}, nil))
 	}},
-	{"ReplaceNodeUser", "PUT /pools/{pool}/nodes/{node}/users/{user}", 200, func(s *scene) error {
+	{"ReplaceNodeUser", "PUT /pools/{pool}/nodes/{node}/users/{user}", 404, func(s *scene) error {
 		return answered(s.ReplaceNodeUser(ctx, "pool", s.node, "someone", azbatch.UpdateNodeUserContent{Password: to.Ptr("another")}, nil))
 	}},
-	{"DeleteNodeUser", "DELETE /pools/{pool}/nodes/{node}/users/{user}", 200, func(s *scene) error {
+	{"DeleteNodeUser", "DELETE /pools/{pool}/nodes/{node}/users/{user}", 404, func(s *scene) error {
 		return answered(s.DeleteNodeUser(ctx, "pool", s.node, "someone", nil))
 	}},
 	{"UploadNodeLogs", "POST /pools/{pool}/nodes/{node}/uploadbatchservicelogs", 200, func(s *scene) error {

@@ -158,7 +158,7 @@ type poolPatch struct {
 	Metadata                     *metadata         `json:"metadata"`
 	TargetNodeCommunicationMode  *string           `json:"targetNodeCommunicationMode"`
 	CertificateReferences        unsupported       `json:"certificateReferences"`
-	ApplicationPackageReferences unsupported       `json:"applicationPackageReferences"`
+	ApplicationPackageReferences packageReferences `json:"applicationPackageReferences"`
 	MountConfiguration           unsupported       `json:"mountConfiguration"`
 	UserAccounts                 unsupported       `json:"userAccounts"`
 	EnableInterNodeCommunication *bool             `json:"enableInterNodeCommunication"`
@@ -207,6 +207,7 @@ func (p poolPatch) needsEmptyPool() bool {
 }
 
 func (p poolPatch) apply(spec *poolSpec) {
+	spec.ApplicationPackageReferences = p.ApplicationPackageReferences
 	replace(&spec.DisplayName, p.DisplayName)
 	replace(&spec.Metadata, p.Metadata)
 	replace(&spec.TargetNodeCommunicationMode, p.TargetNodeCommunicationMode)
@@ -242,16 +243,17 @@ func replace[T any](value, given *T) {
 
 func (s *Service) replacePoolProperties(r *http.Request) (reply, error) {
 	var body struct {
-		StartTask                    *startTask  `json:"startTask"`
-		CertificateReferences        unsupported `json:"certificateReferences"`
-		ApplicationPackageReferences unsupported `json:"applicationPackageReferences"`
-		Metadata                     metadata    `json:"metadata"`
-		TargetNodeCommunicationMode  string      `json:"targetNodeCommunicationMode"`
+		StartTask                    *startTask        `json:"startTask"`
+		CertificateReferences        unsupported       `json:"certificateReferences"`
+		ApplicationPackageReferences packageReferences `json:"applicationPackageReferences"`
+		Metadata                     metadata          `json:"metadata"`
+		TargetNodeCommunicationMode  string            `json:"targetNodeCommunicationMode"`
 	}
 	if err := readBody(r, &body); err != nil {
 		return reply{}, err
 	}
 	p, err := s.changePool(r, func(c *change, p *pool) error {
+		p.ApplicationPackageReferences = body.ApplicationPackageReferences
 		p.StartTask, p.Metadata, p.TargetNodeCommunicationMode = body.StartTask, body.Metadata, body.TargetNodeCommunicationMode
 		p.LastModified = c.now
 		return p.complete()

@@ -27,7 +27,7 @@ type poolSpec struct {
 	NetworkConfiguration         json.RawMessage   `json:"networkConfiguration,omitempty"`
 	StartTask                    *startTask        `json:"startTask,omitempty"`
 	CertificateReferences        unsupported       `json:"certificateReferences,omitzero"`
-	ApplicationPackageReferences unsupported       `json:"applicationPackageReferences,omitzero"`
+	ApplicationPackageReferences packageReferences `json:"applicationPackageReferences,omitempty"`
 	ApplicationLicenses          unsupported       `json:"applicationLicenses,omitzero"`
 	TaskSlotsPerNode             int32             `json:"taskSlotsPerNode"`
 	TaskSchedulingPolicy         *schedulingPolicy `json:"taskSchedulingPolicy,omitempty"`
@@ -124,6 +124,9 @@ func (p *poolSpec) completeProperties() error {
 		return err
 	}
 	if err := p.StartTask.complete(); err != nil {
+		return err
+	}
+	if err := p.ApplicationPackageReferences.check(); err != nil {
 		return err
 	}
 	return p.Metadata.check()

@@ -28,10 +28,12 @@ func (rt route) operation(method string) string {
 }
 
 var (
-	listParameters  = []string{"$filter", "$select", "maxresults", "$skiptoken"}
-	oneParameters   = []string{"$select"}
-	filesParameters = []string{"$filter", "recursive", "maxresults", "$skiptoken"}
-	countParameters = []string{"$filter", "maxresults", "$skiptoken"}
+	listParameters       = []string{"$filter", "$select", "maxresults", "$skiptoken"}
+	oneParameters        = []string{"$select"}
+	filesParameters      = []string{"$filter", "recursive", "maxresults", "$skiptoken"}
+	countParameters      = []string{"$filter", "maxresults", "$skiptoken"}
+	pageParameters       = []string{"maxresults", "$skiptoken"}
+	extensionsParameters = []string{"$select", "maxresults", "$skiptoken"}
 )
 
 func (s *Service) operations() []route {
@@ -45,6 +47,8 @@ func (s *Service) operations() []route {
 		{name: "ResizePool", pattern: "POST /pools/{pool}/resize", handle: s.resizePool},
 		{name: "StopPoolResize", pattern: "POST /pools/{pool}/stopresize", handle: s.stopResize},
 		{name: "RemoveNodes", pattern: "POST /pools/{pool}/removenodes", handle: s.removeNodes},
+		{name: "ListApplications", pattern: "GET /applications", handle: s.listApplications, parameters: pageParameters},
+		{name: "GetApplication", pattern: "GET /applications/{application}", handle: s.getApplication},
 		{name: "ListPoolNodeCounts", pattern: "GET /nodecounts", handle: s.nodeCounts, parameters: countParameters},
 		{name: "ListSupportedImages", pattern: "GET /supportedimages", handle: s.supportedImages, parameters: countParameters},
 
@@ -56,6 +60,14 @@ func (s *Service) operations() []route {
 		{name: "StartNode", pattern: "POST /pools/{pool}/nodes/{node}/start", handle: s.startNode},
 		{name: "DisableNodeScheduling", pattern: "POST /pools/{pool}/nodes/{node}/disablescheduling", handle: s.disableScheduling},
 		{name: "EnableNodeScheduling", pattern: "POST /pools/{pool}/nodes/{node}/enablescheduling", handle: s.enableScheduling},
+		{name: "CreateNodeUser", pattern: "POST /pools/{pool}/nodes/{node}/users", handle: s.createNodeUser},
+		{name: "ReplaceNodeUser", pattern: "PUT /pools/{pool}/nodes/{node}/users/{user}", handle: s.refuseNodeUser},
+		{name: "DeleteNodeUser", pattern: "DELETE /pools/{pool}/nodes/{node}/users/{user}", handle: s.refuseNodeUser},
+		{name: "GetNodeRemoteLoginSettings", pattern: "GET /pools/{pool}/nodes/{node}/remoteloginsettings", handle: s.refuseLogin},
+		{name: "GetNodeRemoteDesktop", pattern: "GET /pools/{pool}/nodes/{node}/rdp", handle: s.refuseLogin},
+		{name: "UploadNodeLogs", pattern: "POST /pools/{pool}/nodes/{node}/uploadbatchservicelogs", handle: s.uploadNodeLogs},
+		{name: "ListNodeExtensions", pattern: "GET /pools/{pool}/nodes/{node}/extensions", handle: s.listNodeExtensions, parameters: extensionsParameters},
+		{name: "GetNodeExtension", pattern: "GET /pools/{pool}/nodes/{node}/extensions/{extension}", handle: s.getNodeExtension, parameters: oneParameters},
 		{name: "ListNodeFiles", pattern: "GET /pools/{pool}/nodes/{node}/files", handle: s.listNodeFiles, parameters: filesParameters},
 		{name: "GetNodeFile", head: "GetNodeFileProperties", pattern: "GET /pools/{pool}/nodes/{node}/files/{file...}", handle: s.getNodeFile},
 		{name: "DeleteNodeFile", pattern: "DELETE /pools/{pool}/nodes/{node}/files/{file...}", handle: s.deleteNodeFile, parameters: []string{"recursive"}},
@@ -109,22 +121,6 @@ var notOffered = map[string][]route{
 		{name: "EnablePoolAutoScale", pattern: "POST /pools/{pool}/enableautoscale"},
 		{name: "DisablePoolAutoScale", pattern: "POST /pools/{pool}/disableautoscale"},
 		{name: "EvaluatePoolAutoScale", pattern: "POST /pools/{pool}/evaluateautoscale"},
-	},
-	"logging in to nodes": {
-		{name: "GetNodeRemoteLoginSettings", pattern: "GET /pools/{pool}/nodes/{node}/remoteloginsettings"},
-		{name: "GetNodeRemoteDesktop", pattern: "GET /pools/{pool}/nodes/{node}/rdp"},
-		{name: "CreateNodeUser", pattern: "POST /pools/{pool}/nodes/{node}/users"},
-		{name: "ReplaceNodeUser", pattern: "PUT /pools/{pool}/nodes/{node}/users/{user}"},
-		{name: "DeleteNodeUser", pattern: "DELETE /pools/{pool}/nodes/{node}/users/{user}"},
-	},
-	"node logs and extensions": {
-		{name: "UploadNodeLogs", pattern: "POST /pools/{pool}/nodes/{node}/uploadbatchservicelogs"},
-		{name: "ListNodeExtensions", pattern: "GET /pools/{pool}/nodes/{node}/extensions"},
-		{name: "GetNodeExtension", pattern: "GET /pools/{pool}/nodes/{node}/extensions/{extension}"},
-	},
-	"applications": {
-		{name: "ListApplications", pattern: "GET /applications"},
-		{name: "GetApplication", pattern: "GET /applications/{application}"},
 	},
 	"certificates": {
 		{name: "CreateCertificate", pattern: "POST /certificates"},

@@ -74,10 +74,11 @@ type Service struct {
 	runs      runs
 	records   records
 	boots     boots
-	deadlines timers        // of jobs
-	comebacks timers        // of nodes that are down
-	resizes   timers        // of pools
-	schedules timers        // of job schedules
+	deadlines timers // of jobs
+	comebacks timers // of nodes that are down
+	resizes   timers // of pools
+	schedules timers // of job schedules
+	nodeLogs  nodeLogs
 	elevated  chan struct{} // holds one token while an elevated start task runs
 	retention retention
 	faults    atomic.Pointer[faults.Injector]
@@ -147,7 +148,8 @@ func (s *Service) configure() error {
 	if s.opts.DataDir, err = filepath.Abs(s.opts.DataDir); err != nil {
 		return err
 	}
-	for _, dir := range []string{s.opts.DataDir, s.nodesDir(), s.trashDir()} {
+	s.nodeLogs.dir, s.nodeLogs.log = filepath.Join(s.opts.DataDir, "nodelogs"), s.log
+	for _, dir := range []string{s.opts.DataDir, s.nodesDir(), s.trashDir(), s.nodeLogs.dir} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return err
 		}
@@ -234,6 +236,7 @@ func (s *Service) Close() error {
 	s.resizes.stop()
 	s.schedules.stop()
 	s.background.Wait()
+	s.nodeLogs.close()
 	// What left its task's session, as setsid(1) lets it, ends at the latest here.
 	return errors.Join(node.EndOrphansBelow(s.nodesDir()), s.store.Close())
 }

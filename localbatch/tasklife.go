@@ -67,7 +67,9 @@ func (t *task) counted() string {
 func (s *Service) execute(r *run) {
 	defer close(r.ended)
 	defer r.cancel()
+	s.noteRun(r.command.Dir, "begins")
 	result := s.machine.Run(r.ctx, r.command, func(pgid int) { s.records.add(r.task, pgid) })
+	s.noteRun(r.command.Dir, outcome(result))
 	if s.ctx.Err() != nil {
 		return // the next service finds it running, and requeues it
 	}

@@ -22,7 +22,7 @@ type taskSpec struct {
 	UserIdentity                 *userIdentity     `json:"userIdentity,omitempty"`
 	MultiInstanceSettings        unsupported       `json:"multiInstanceSettings,omitzero"`
 	DependsOn                    *taskDependencies `json:"dependsOn,omitempty"`
-	ApplicationPackageReferences unsupported       `json:"applicationPackageReferences,omitzero"`
+	ApplicationPackageReferences packageReferences `json:"applicationPackageReferences,omitempty"`
 	AuthenticationTokenSettings  unsupported       `json:"authenticationTokenSettings,omitzero"`
 }
 
@@ -87,6 +87,9 @@ func (t *taskSpec) complete(retries int32) (err error) {
 		return err
 	}
 	if err := t.ExitConditions.check(); err != nil {
+		return err
+	}
+	if err := t.ApplicationPackageReferences.check(); err != nil {
 		return err
 	}
 	return checkOutputFiles(t.OutputFiles)

@@ -1,0 +1,19 @@
+package node
+
+import (
+	"context"
+	"fmt"
+)
+
+// Put stores content as the blob of this name, in a container with a SAS that
+// may create and write. It is tried as often as an output file is.
+func (m *Machine) Put(ctx context.Context, containerURL, blob string, content []byte) error {
+	client, err := m.containerClient(containerURL)
+	if err == nil {
+		_, err = client.NewBlockBlobClient(blob).UploadBuffer(ctx, content, nil)
+	}
+	if err != nil {
+		return fmt.Errorf("put %s into %s: %w", blob, source(containerURL), plain(err))
+	}
+	return nil
+}
