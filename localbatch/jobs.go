@@ -19,6 +19,9 @@ func (s *Service) createJob(r *http.Request) (reply, error) {
 		if err := c.idIsFree("Job", j.ID); err != nil {
 			return err
 		}
+		if err := c.mayAddJob(); err != nil {
+			return err
+		}
 		return c.addJob(j)
 	})
 	return reply{status: http.StatusCreated, version: j.LastModified, created: "/jobs/" + j.ID}, err

@@ -80,24 +80,20 @@ func (c *change) resize(p *pool, nodes []*computeNode) error {
 				}
 				continue
 			}
-			refused, err := c.addNodes(p, dedicated, missing)
-			if err != nil {
+			if err := c.allocateNodes(p, dedicated, missing); err != nil {
 				return err
 			}
-			if refused > 0 {
-				errs = append(errs, quotaError(dedicated, missing, c.s.opts.MaxNodes))
-			}
 		}
+		errs = p.Allocation.errors()
 	} else {
 		errs = stoppedErrors(p, nodes)
 	}
-	leaving := slices.ContainsFunc(nodes, func(n *computeNode) bool { return n.State == leavingPool })
-	if leaving && p.AllocationState == resizing {
+	if late := timeoutErrors(p, nodes); len(late) > 0 && p.AllocationState == resizing {
 		if c.now < p.resizeDeadline() {
 			c.then(func() { c.s.watchResize(p) })
-			return nil // the last one to leave calls again
+			return c.savePool(p) // the last one to leave, or to come, calls again
 		}
-		errs = append(errs, timeoutErrors(nodes)...)
+		errs = append(errs, late...)
 		if err := c.keepBusyNodes(p); err != nil {
 			return err
 		}
@@ -126,24 +122,6 @@ func leastBusy(nodes []*computeNode, count int) []*computeNode {
 	return byLoad[:count]
 }
 
-// addNodes adds count nodes, as far as the account's quota goes, and says how
-// many it refused.
-func (c *change) addNodes(p *pool, dedicated bool, count int) (refused int, err error) {
-	have, err := c.CountNodes()
-	if err != nil {
-		return 0, err
-	}
-	allowed := max(0, min(count, c.s.opts.MaxNodes-have))
-	for range allowed {
-		n := newNode(p, dedicated, c.now)
-		if err := c.saveNode(n); err != nil {
-			return 0, err
-		}
-		c.then(func() { c.s.boot(n.Key) })
-	}
-	return count - allowed, nil
-}
-
 // resizeDeadline is when the resize of a pool that is being resized is given up.
 func (p *pool) resizeDeadline() store.Time {
 	limit, ok := p.ResizeTimeout.std()
@@ -153,19 +131,21 @@ func (p *pool) resizeDeadline() store.Time {
 	return p.AllocationStateTransitionTime.Add(limit)
 }
 
-// watchResize has a resize given up when it takes too long.
+// watchResize has a resize go on when the next late node is due, and given up
+// when it takes too long.
 func (s *Service) watchResize(p *pool) {
-	s.resizes.set(p.key, &s.clock, p.resizeDeadline(), func() {
+	s.resizes.set(p.key, &s.clock, min(p.resizeDeadline(), p.Allocation.next()), func() {
 		s.spawn(func() { s.settlePool(p.key) })
 	})
 }
 
-// timeoutErrors are what a resize ends with that has waited too long for the
-// tasks of nodes, or for the time that these are kept.
-func timeoutErrors(nodes []*computeNode) []resizeError {
+// timeoutErrors are what a resize ends with that has waited too long: for the
+// tasks of nodes, for the time that these are kept, or for nodes to come.
+func timeoutErrors(p *pool, nodes []*computeNode) []resizeError {
 	var errs []resizeError
 	for _, kind := range nodeKinds {
-		if slices.ContainsFunc(nodes, func(n *computeNode) bool { return n.State == leavingPool && n.Dedicated == kind.dedicated }) {
+		leaving := slices.ContainsFunc(nodes, func(n *computeNode) bool { return n.State == leavingPool && n.Dedicated == kind.dedicated })
+		if leaving || p.Allocation.waits(kind.dedicated) {
 			errs = append(errs, resizeError{
 				Code:    "AllocationTimedOut",
 				Message: "Desired number of " + kind.name + " nodes could not be allocated as the resize timeout was reached",

@@ -27,6 +27,9 @@ func (c *change) addPool(p *pool) error {
 	if row, ok, err := c.Pool(p.ID); err != nil || ok {
 		return poolExists(row, ok, err)
 	}
+	if err := c.mayAddPool(); err != nil {
+		return err
+	}
 	p.key = 0
 	p.CreationTime, p.LastModified = c.now, c.now
 	p.State, p.StateTransitionTime = active, c.now

@@ -2,7 +2,6 @@ package localbatch
 
 import (
 	"encoding/json"
-	"fmt"
 	"math"
 	"strings"
 
@@ -198,6 +197,8 @@ type pool struct {
 
 	// NodeDeallocationOption is the last resize's; it is not shown.
 	NodeDeallocationOption string `json:"nodeDeallocationOption,omitempty"`
+	// Allocation is the resize's that goes on; it is not shown either.
+	Allocation *allocation `json:"allocation,omitempty"`
 
 	key int64
 }
@@ -216,8 +217,9 @@ type poolDocument struct {
 	CurrentDedicatedNodes   int32  `json:"currentDedicatedNodes"`
 	CurrentLowPriorityNodes int32  `json:"currentLowPriorityNodes"`
 
-	// NodeDeallocationOption is always empty: it hides the pool's own.
-	NodeDeallocationOption string `json:"nodeDeallocationOption,omitempty"`
+	// NodeDeallocationOption and Allocation are always empty: they hide the pool's own.
+	NodeDeallocationOption string      `json:"nodeDeallocationOption,omitempty"`
+	Allocation             *allocation `json:"allocation,omitempty"`
 }
 
 var poolFields = fields{
@@ -239,6 +241,7 @@ func (p *pool) property(name string) any {
 func (p *pool) allocate(state string, now store.Time) {
 	if p.AllocationState != state {
 		p.AllocationState, p.AllocationStateTransitionTime = state, now
+		p.Allocation = nil
 	}
 }
 
@@ -250,15 +253,4 @@ func (p *pool) mustBeSteady() error {
 		return conflict("PoolBeingResized", "The specified pool is being resized.")
 	}
 	return nil
-}
-
-func quotaError(dedicated bool, wanted, quota int) resizeError {
-	code := "AccountLowPriorityCoreQuotaReached"
-	if dedicated {
-		code = "AccountCoreQuotaReached"
-	}
-	return resizeError{
-		Code:    code,
-		Message: fmt.Sprintf("The account's quota of nodes has been reached: %d more are wanted, %d are allowed in all pools together.", wanted, quota),
-	}
 }

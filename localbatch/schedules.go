@@ -21,6 +21,9 @@ func (s *Service) createSchedule(r *http.Request) (reply, error) {
 		if err := c.idIsFree("JobSchedule", sch.ID); err != nil {
 			return err
 		}
+		if err := c.mayAddJob(); err != nil {
+			return err
+		}
 		sch.CreationTime, sch.LastModified = c.now, c.now
 		sch.stateChange = stateChange{State: active, StateTransitionTime: c.now}
 		if err := c.saveSchedule(sch); err != nil {

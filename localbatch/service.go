@@ -47,6 +47,8 @@ type Options struct {
 	MaxNodes int
 	// Clock is what the service has time from. Default: the system's.
 	Clock Clock
+	// Quotas are the account's. Default: none. A fault plan can set others.
+	Quotas faults.Quotas
 	// Faults is the fault plan that the service begins with. Default: nothing
 	// goes wrong.
 	Faults faults.Plan

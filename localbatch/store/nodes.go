@@ -55,9 +55,21 @@ func (tx *Tx) NodesWithProcess() ([]Node, error) {
 }
 
 // CountNodes says how many nodes all pools have together.
-func (tx *Tx) CountNodes() (int, error) {
-	n, _, err := one(tx, scanCount, "SELECT count(*) FROM nodes")
-	return n, err
+func (tx *Tx) CountNodes() (int, error) { return tx.count("SELECT count(*) FROM nodes") }
+
+// NodeCount is how many nodes a pool has.
+type NodeCount struct {
+	Pool  int64
+	Nodes int
+}
+
+// CountNodesByPool counts the nodes of a kind in each pool that has any.
+func (tx *Tx) CountNodesByPool(dedicated bool) ([]NodeCount, error) {
+	scan := func(r row) (c NodeCount, err error) {
+		err = r.Scan(&c.Pool, &c.Nodes)
+		return c, err
+	}
+	return all(tx, scan, "SELECT pool, count(*) FROM nodes WHERE dedicated = ? GROUP BY pool", dedicated)
 }
 
 // InsertNode adds n and returns its key.

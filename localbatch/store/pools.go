@@ -28,6 +28,9 @@ func (tx *Tx) Pools() ([]Pool, error) {
 	return all(tx, scanPool, "SELECT key, id, body FROM pools ORDER BY id")
 }
 
+// CountPools says how many pools there are.
+func (tx *Tx) CountPools() (int, error) { return tx.count("SELECT count(*) FROM pools") }
+
 // InsertPool adds p and returns its key.
 func (tx *Tx) InsertPool(p Pool) (int64, error) {
 	return tx.insert("INSERT INTO pools (id, body) VALUES (?, ?)", p.ID, p.Body)

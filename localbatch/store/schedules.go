@@ -65,13 +65,7 @@ func (tx *Tx) DeleteSchedule(key int64) error {
 // CountActive counts the jobs and the job schedules that have something to do:
 // those that are neither completed nor disabled.
 func (tx *Tx) CountActive() (int, error) {
-	n, _, err := one(tx, scanCount, `SELECT
+	return tx.count(`SELECT
 		(SELECT count(*) FROM jobs WHERE state NOT IN ('completed', 'disabled')) +
 		(SELECT count(*) FROM schedules WHERE state NOT IN ('completed', 'disabled'))`)
-	return n, err
-}
-
-func scanCount(r row) (n int, err error) {
-	err = r.Scan(&n)
-	return n, err
 }

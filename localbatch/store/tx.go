@@ -71,6 +71,15 @@ func one[T any](tx *Tx, scan func(row) (T, error), query string, args ...any) (T
 	return found, err == nil, err
 }
 
+// count is the number that query, which counts something, gives.
+func (tx *Tx) count(query string, args ...any) (int, error) {
+	n, _, err := one(tx, func(r row) (n int, err error) {
+		err = r.Scan(&n)
+		return n, err
+	}, query, args...)
+	return n, err
+}
+
 // null is how a zero value is kept where a column may be empty.
 func null[T comparable](v T) sql.Null[T] {
 	var zero T
