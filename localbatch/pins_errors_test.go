@@ -26,7 +26,9 @@ const (
 	tasksPath = "/jobs/job/tasks"
 	goodTask  = tasksPath + "/good"
 	nodePath  = "/pools/pool/nodes/{node}"
-	newPool   = `"vmSize":"STANDARD_A1_V2","virtualMachineConfiguration":{"imageReference":{"publisher":"canonical","offer":"ubuntu-24_04-lts","sku":"server"},"nodeAgentSKUId":"batch.node.ubuntu 24.04"}`
+	// A schedule whose first job is due in 500 years.
+	newSchedule = `"schedule":{"doNotRunUntil":"2500-01-01T00:00:00Z"},"jobSpecification":{"poolInfo":{"poolId":"pool"}}`
+	newPool     = `"vmSize":"STANDARD_A1_V2","virtualMachineConfiguration":{"imageReference":{"publisher":"canonical","offer":"ubuntu-24_04-lts","sku":"server"},"nodeAgentSKUId":"batch.node.ubuntu 24.04"}`
 )
 
 // errorPins has at least one request for every code that the service answers.
@@ -49,7 +51,7 @@ var errorPins = []pin{
 	{name: "ConditionNotMet-write", request: sends(http.MethodPatch, "/pools/pool", `{"metadata":[]}`, "If-Match", "0x8D0000000000000")},
 	{name: "ConditionNotMet-read", request: sends(http.MethodGet, "/pools/pool", "", "If-Match", "0x8D0000000000000")},
 	{name: "UnsupportedHttpVerb", request: sends(http.MethodPut, "/pools/pool", "{}")},
-	{name: "UnsupportedOperation", request: reads("/lifetimejobstats")},
+	{name: "UnsupportedOperation", request: reads("/pools/pool/nodes/{node}/rdp")},
 	{name: "ResourceNotFound", request: reads("/nothing")},
 	{name: "TooManyRequests", prepare: fault("tooManyRequests"), request: reads("/pools")},
 	{name: "ServerBusy", prepare: fault("serverBusy"), request: reads("/pools")},
@@ -96,6 +98,14 @@ var errorPins = []pin{
 	{name: "JobBeingTerminated", prepare: jobIs("terminating"), request: posts("/jobs/job/tasks", `{"id":"late","commandLine":"true"}`)},
 	{name: "JobBeingDeleted", prepare: jobIs("deleting"), request: posts("/jobs/job/terminate", "")},
 	{name: "JobPreparationTaskNotSpecified", prepare: jobIs("active"), request: reads("/jobs/job/jobpreparationandreleasetaskstatus")},
+	{name: "JobWithSameIdExists", request: posts("/jobschedules", `{"id":"job",`+newSchedule+`}`)},
+	{name: "JobScheduleExists", prepare: schedule, request: posts("/jobschedules", `{"id":"Schedule",`+newSchedule+`}`)},
+	{name: "JobScheduleWithSameIdExists", request: posts("/jobs", `{"id":"schedule","poolInfo":{"poolId":"pool"}}`)},
+	{name: "JobScheduleNotFound", request: reads("/jobschedules/none")},
+	{name: "JobScheduleDisabled", prepare: scheduleIs("disabled"), request: posts("/jobschedules/schedule/disable", "")},
+	{name: "JobScheduleBeingTerminated", prepare: scheduleIs("terminating"), request: posts("/jobschedules/schedule/disable", "")},
+	{name: "JobScheduleCompleted", prepare: scheduleIs("completed"), request: posts("/jobschedules/schedule/terminate", "")},
+	{name: "JobScheduleBeingDeleted", prepare: scheduleIs("deleting"), request: posts("/jobschedules/schedule/terminate", "")},
 	{name: "TaskCompleted", request: posts(goodTask+"/terminate", "")},
 	{name: "TaskSucceeded", request: posts(goodTask+"/reactivate", "")},
 	{name: "TaskNotCompleted", request: posts("/jobs/waiting/tasks/active/reactivate", "")},
@@ -121,6 +131,15 @@ func fault(do string) func(*stage) {
 
 func dependencies(s *stage) {
 	s.job("dependent", "pool", func(c *azbatch.CreateJobContent) { c.UsesTaskDependencies = to.Ptr(true) })
+}
+
+func schedule(s *stage) {
+	answer := s.send(posts("/jobschedules", `{"id":"schedule",`+newSchedule+`}`))
+	require.Equal(s.t, http.StatusCreated, answer.StatusCode)
+}
+
+func scheduleIs(state string) func(*stage) {
+	return func(s *stage) { require.NoError(s.t, s.service.SetScheduleState("schedule", state)) }
 }
 
 func poolIs(state, allocation string) func(*stage) {
@@ -158,10 +177,11 @@ func TestEveryErrorCodeIsPinned(t *testing.T) {
 // errorCodes has every error code of the package's source, and where it is.
 func errorCodes(t *testing.T) map[string]string {
 	t.Helper()
-	// The functions that make errors, and what they add to the kind they are given.
-	suffixes := map[string][]string{
+	// The functions that are given a code, or a kind of resource and what they
+	// make of that.
+	makers := map[string][]string{
 		"badRequest": {""}, "conflict": {""}, "notFound": {"NotFound"}, "exists": {"Exists"},
-		"beingDeleted": {"BeingDeleted"},
+		"beingDeleted": {"BeingDeleted"}, "idIsFree": {"Exists", "BeingDeleted"},
 	}
 	codes := map[string]string{}
 	set := token.NewFileSet()
@@ -173,42 +193,62 @@ func errorCodes(t *testing.T) map[string]string {
 		}
 		file, err := parser.ParseFile(set, name, nil, parser.SkipObjectResolution)
 		require.NoError(t, err)
-		add := func(value ast.Expr, suffixes ...string) {
-			literal, ok := value.(*ast.BasicLit)
-			if !ok {
-				require.Equal(t, "errors.go", name, "%s: give the error code as a literal, for this test to find it", set.Position(value.Pos()))
-				return
-			}
-			text, err := strconv.Unquote(literal.Value)
-			require.NoError(t, err)
-			for _, suffix := range suffixes {
-				codes[text+suffix] = set.Position(value.Pos()).String()
-			}
-		}
-		ast.Inspect(file, func(n ast.Node) bool {
-			switch n := n.(type) {
-			case *ast.CallExpr:
-				if f, ok := n.Fun.(*ast.Ident); ok && suffixes[f.Name] != nil {
-					add(n.Args[0], suffixes[f.Name]...)
-				}
-			case *ast.CompositeLit:
-				if kind, ok := n.Type.(*ast.Ident); !ok || kind.Name != "apiError" {
+		for _, declaration := range file.Decls {
+			function, _ := declaration.(*ast.FuncDecl)
+			isMaker := function != nil && makers[function.Name.Name] != nil
+			ast.Inspect(declaration, func(n ast.Node) bool {
+				value, suffixes := errorCode(n, makers)
+				if value == nil {
 					return true
 				}
-				for _, element := range n.Elts {
-					if pair, ok := element.(*ast.KeyValueExpr); ok && pair.Key.(*ast.Ident).Name == "code" {
-						add(pair.Value, "")
-					}
+				place := set.Position(value.Pos()).String()
+				literal, ok := value.(*ast.BasicLit)
+				if !ok {
+					require.True(t, isMaker, "%s: give the error code as a literal, for this test to find it", place)
+					return true
 				}
-			case *ast.AssignStmt:
-				if field, ok := n.Lhs[0].(*ast.SelectorExpr); ok && field.Sel.Name == "code" {
-					add(n.Rhs[0], "")
+				text, err := strconv.Unquote(literal.Value)
+				require.NoError(t, err)
+				for _, suffix := range suffixes {
+					codes[text+suffix] = place
 				}
-			}
-			return true
-		})
+				return true
+			})
+		}
 	}
 	return codes
+}
+
+// errorCode is the expression in n that is an error code, or the beginning of
+// one, and its ends.
+func errorCode(n ast.Node, makers map[string][]string) (ast.Expr, []string) {
+	switch n := n.(type) {
+	case *ast.CallExpr:
+		name := ""
+		switch f := n.Fun.(type) {
+		case *ast.Ident:
+			name = f.Name
+		case *ast.SelectorExpr:
+			name = f.Sel.Name
+		}
+		if makers[name] != nil {
+			return n.Args[0], makers[name]
+		}
+	case *ast.CompositeLit:
+		if kind, ok := n.Type.(*ast.Ident); !ok || kind.Name != "apiError" {
+			return nil, nil
+		}
+		for _, element := range n.Elts {
+			if pair, ok := element.(*ast.KeyValueExpr); ok && pair.Key.(*ast.Ident).Name == "code" {
+				return pair.Value, []string{""}
+			}
+		}
+	case *ast.AssignStmt:
+		if field, ok := n.Lhs[0].(*ast.SelectorExpr); ok && field.Sel.Name == "code" {
+			return n.Rhs[0], []string{""}
+		}
+	}
+	return nil, nil
 }
 
 // TestInternalError: what goes wrong in the service itself is logged there, and

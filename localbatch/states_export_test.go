@@ -35,3 +35,14 @@ func (s *Service) SetNodeState(poolID, id, state string) error {
 		return c.saveNode(n)
 	})
 }
+
+func (s *Service) SetScheduleState(id, state string) error {
+	return s.change(func(c *change) error {
+		schedule, err := findSchedule(c.Tx, id)
+		if err != nil {
+			return err
+		}
+		schedule.State = state
+		return c.saveSchedule(schedule)
+	})
+}
