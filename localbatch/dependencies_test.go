@@ -3,8 +3,6 @@ package localbatch_test
 import (
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -306,9 +304,7 @@ func TestKilledServiceKeepsOrder(t *testing.T) {
 	defer v.kill()
 	eventually(t, "all have run", func() bool { return *w.counts("job").Succeeded == layers*width })
 	seen := map[int]bool{}
-	order, err := os.ReadFile(filepath.Join(w.dir, "nodes", "order"))
-	require.NoError(t, err)
-	for line := range strings.FieldsSeq(string(order)) {
+	for line := range strings.FieldsSeq(w.written("order")) {
 		var id int
 		_, err := fmt.Sscan(line, &id)
 		require.NoError(t, err)

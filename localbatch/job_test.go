@@ -32,9 +32,6 @@ func TestJobDefaults(t *testing.T) {
 	content := azbatch.CreateJobContent{ID: to.Ptr("JOB-1"), PoolInfo: &azbatch.PoolInfo{PoolID: to.Ptr("pool")}}
 	_, err = w.CreateJob(ctx, content, nil)
 	refused(t, err, http.StatusConflict, "JobExists")
-	content.ID, content.JobManagerTask = to.Ptr("pool"), &azbatch.JobManagerTask{ID: to.Ptr("m"), CommandLine: to.Ptr("true")}
-	_, err = w.CreateJob(ctx, content, nil)
-	require.Contains(t, refused(t, err, http.StatusBadRequest, "UnsupportedProperty"), "jobManagerTask")
 }
 
 func TestJobEndsWithItsTasks(t *testing.T) {

@@ -41,6 +41,9 @@ func (c *change) addJob(j *job) error {
 		return err
 	}
 	c.then(func() { c.s.watchDeadline(j) })
+	if err := c.addManager(j); err != nil {
+		return err
+	}
 	return c.endIfComplete(j) // one without tasks is complete
 }
 

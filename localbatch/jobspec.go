@@ -16,7 +16,7 @@ type jobSpec struct {
 	MaxParallelTasks          *int32          `json:"maxParallelTasks,omitempty"`
 	AllowTaskPreemption       bool            `json:"allowTaskPreemption"`
 	Constraints               *jobConstraints `json:"constraints,omitempty"`
-	JobManagerTask            unsupported     `json:"jobManagerTask,omitzero"`
+	JobManagerTask            *jobManagerTask `json:"jobManagerTask,omitempty"`
 	JobPreparationTask        unsupported     `json:"jobPreparationTask,omitzero"`
 	JobReleaseTask            unsupported     `json:"jobReleaseTask,omitzero"`
 	CommonEnvironmentSettings []nameValue     `json:"commonEnvironmentSettings,omitempty"`
@@ -84,6 +84,9 @@ func (j *jobSpec) completeProperties(scheduled bool) error {
 		return err
 	}
 	if err := checkEnvironment("commonEnvironmentSettings", j.CommonEnvironmentSettings); err != nil {
+		return err
+	}
+	if err := within("jobManagerTask", j.JobManagerTask.complete(*j.Constraints.MaxTaskRetryCount)); err != nil {
 		return err
 	}
 	return j.Metadata.check()

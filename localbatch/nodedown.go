@@ -166,7 +166,7 @@ func (c *change) comeBackTo(n *computeNode, at store.Time) {
 
 // bootAgain starts a node that nothing runs on.
 func (c *change) bootAgain(n *computeNode, state string) error {
-	n.RunningTasks, n.RunningSlots, n.Open, n.Process = 0, 0, false, ""
+	n.RunningTasks, n.RunningSlots, n.Exclusive, n.Open, n.Process = 0, 0, false, false, ""
 	n.nodePlan, n.Errors = nodePlan{}, nil
 	n.move(state, c.now)
 	c.then(func() { c.s.boot(n.Key) })

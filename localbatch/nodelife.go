@@ -203,6 +203,7 @@ func (c *change) leaveNode(r *run, succeeded bool) error {
 	}
 	n.RunningTasks--
 	n.RunningSlots -= r.slots
+	n.Exclusive = n.Exclusive && !r.exclusive
 	n.TasksRun++
 	if succeeded {
 		n.TasksSucceeded++

@@ -75,7 +75,7 @@ func (c *change) resize(p *pool, nodes []*computeNode) error {
 			staying := stayingNodes(nodes, dedicated)
 			missing := int(target) - len(staying)
 			if missing <= 0 {
-				if err := c.leaveAll(leastBusy(staying, -missing), p.NodeDeallocationOption); err != nil {
+				if err := c.leaveAll(c.leastBusy(staying, -missing), p.NodeDeallocationOption); err != nil {
 					return err
 				}
 				continue
@@ -113,11 +113,16 @@ func stayingNodes(nodes []*computeNode, dedicated bool) []*computeNode {
 	return staying
 }
 
-// leastBusy are the count nodes whose going costs least.
-func leastBusy(nodes []*computeNode, count int) []*computeNode {
+// leastBusy are the count nodes whose going costs least. Those with job manager
+// tasks go last (Batch REST reference, "JobManagerTask").
+func (c *change) leastBusy(nodes []*computeNode, count int) []*computeNode {
+	managers := map[int64]int{}
+	for _, r := range c.s.runs.where(func(r *run) bool { return r.manages }) {
+		managers[r.node]++
+	}
 	byLoad := slices.Clone(nodes)
 	slices.SortStableFunc(byLoad, func(a, b *computeNode) int {
-		return cmp.Or(cmp.Compare(a.RunningTasks, b.RunningTasks), -cmp.Compare(a.Key, b.Key))
+		return cmp.Or(cmp.Compare(managers[a.Key], managers[b.Key]), cmp.Compare(a.RunningTasks, b.RunningTasks), -cmp.Compare(a.Key, b.Key))
 	})
 	return byLoad[:count]
 }

@@ -88,13 +88,24 @@ func (c *change) recoverTasks() error {
 		if ok && (job.State == terminating || job.State == deleting) {
 			err = c.completeUnrun(t)
 		} else {
-			err = c.requeue(t)
+			err = c.recoverTask(job, t)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (c *change) recoverTask(row store.Job, t *task) error {
+	if err := c.requeue(t); err != nil {
+		return err
+	}
+	j, err := readJob(row, true, nil)
+	if err != nil || !j.manages(t) {
+		return err
+	}
+	return c.putFirst(t)
 }
 
 func (c *change) recoverPools() error {
@@ -125,7 +136,7 @@ func (c *change) reboot(n *computeNode) error {
 	if !isDown(n.State) {
 		return c.bootAgain(n, starting)
 	}
-	n.RunningTasks, n.RunningSlots, n.Process = 0, 0, ""
+	n.RunningTasks, n.RunningSlots, n.Exclusive, n.Process = 0, 0, false, ""
 	c.thenBeside(func() { c.s.takeDown(n.Key) })
 	return c.saveNode(n)
 }

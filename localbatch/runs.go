@@ -23,6 +23,8 @@ type run struct {
 	poolID, jobID   string
 	slots           int32
 	heeded          bool // its job, or other tasks of it, may have to do with the task's end
+	manages         bool // it is its job's job manager task
+	exclusive       bool // it has its node for itself
 	command         node.Task
 	ctx             context.Context
 	cancel          context.CancelFunc

@@ -5,10 +5,10 @@ import "github.com/durabatch/durabatch/localbatch/node"
 // taskFailed is the reason of a job's end that a task's exit conditions asked for.
 const taskFailed = "TaskFailed"
 
-// heedsTaskEnds says whether the end of a task can matter to anything but the
-// job's counts. Most jobs' do not, and are not read for it.
-func (j *job) heedsTaskEnds() bool {
-	return j.UsesTaskDependencies || j.OnTaskFailure != noAction
+// heedsEndOf says whether the end of t can matter to anything but its job's
+// counts. That of most tasks does not, and their jobs are not read for it.
+func (j *job) heedsEndOf(t *task) bool {
+	return j.UsesTaskDependencies || j.OnTaskFailure != noAction || j.manages(t)
 }
 
 // conclude does what the completion of a task means for the tasks that depend
@@ -20,22 +20,24 @@ func (c *change) conclude(j *job, t *task, spec *taskSpec, result node.Result) e
 			return err
 		}
 	}
-	if j.OnTaskFailure == noAction || !j.heeds(result) {
+	acts := j.OnTaskFailure != noAction
+	switch {
+	case !j.canHeed(result):
 		return nil
-	}
-	switch options.JobAction {
-	case terminateJobAction:
+	case acts && options.JobAction == terminateJobAction:
 		return c.terminateJob(j, taskFailed)
-	case disableJobAction:
+	case j.manages(t) && *j.JobManagerTask.KillJobOnCompletion:
+		return c.terminateJob(j, jobManagerComplete)
+	case acts && options.JobAction == disableJobAction:
 		j.LastModified = c.now
 		return c.disable(j, requeueTasks)
 	}
 	return nil
 }
 
-// heeds says whether a job can still do what a task's exit conditions ask for.
-// One that is being disabled ends tasks itself, which is no failure of theirs.
-func (j *job) heeds(result node.Result) bool {
+// canHeed says whether a job can still do what the end of a task asks for. One
+// that is being disabled ends tasks itself, which is no failure of theirs.
+func (j *job) canHeed(result node.Result) bool {
 	switch j.State {
 	case active, enabling:
 		return true
@@ -47,7 +49,7 @@ func (j *job) heeds(result node.Result) bool {
 
 // concludeUnrun is conclude for a task that completeUnrun has completed.
 func (c *change) concludeUnrun(j *job, t *task) error {
-	if !j.heedsTaskEnds() {
+	if !j.heedsEndOf(t) {
 		return nil
 	}
 	if err := c.DeleteWait(t.Key); err != nil {

@@ -110,6 +110,9 @@ func (c *change) finish(r *run, result node.Result) error {
 			err = c.concludeRun(t, spec, result)
 		}
 	}
+	if err == nil && r.manages && t.State == active {
+		err = c.putFirst(t)
+	}
 	if err != nil {
 		return err
 	}

@@ -169,13 +169,21 @@ func (s *Service) reactivateTask(r *http.Request) (reply, error) {
 		}
 		t.Retries, t.LastRetry = 0, 0
 		c.assign(j.ExecutionInfo.PoolID)
-		if err := c.waitAgain(t); err != nil || !j.UsesTaskDependencies {
+		if err := c.waitAgain(t); err != nil {
 			return err
 		}
-		if err := c.unsatisfy(t); err != nil {
-			return err
+		if j.UsesTaskDependencies {
+			if err := c.unsatisfy(t); err != nil {
+				return err
+			}
+			if err := c.awaitAgain(t); err != nil {
+				return err
+			}
 		}
-		return c.awaitAgain(t)
+		if j.manages(t) {
+			return c.putFirst(t)
+		}
+		return nil
 	})
 }
 

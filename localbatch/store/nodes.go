@@ -10,6 +10,7 @@ type Node struct {
 	Open           bool // it takes new tasks
 	RunningTasks   int32
 	RunningSlots   int32
+	Exclusive      bool // what runs there has the node for itself
 	TasksRun       int32
 	TasksSucceeded int32
 	Recent         string // the keys of the tasks that began last, the last one first, parted by blanks
@@ -17,13 +18,13 @@ type Node struct {
 	Body           []byte // the service's JSON
 }
 
-const nodeColumns = `key, pool, id, dedicated, state, state_time, open, running_tasks, running_slots,
+const nodeColumns = `key, pool, id, dedicated, state, state_time, open, running_tasks, running_slots, exclusive,
 	tasks_run, tasks_succeeded, recent, process, body`
 
 func scanNode(r row) (Node, error) {
 	var n Node
 	err := r.Scan(&n.Key, &n.Pool, &n.ID, &n.Dedicated, &n.State, &n.StateTime, &n.Open, &n.RunningTasks, &n.RunningSlots,
-		&n.TasksRun, &n.TasksSucceeded, &n.Recent, &n.Process, &n.Body)
+		&n.Exclusive, &n.TasksRun, &n.TasksSucceeded, &n.Recent, &n.Process, &n.Body)
 	return n, err
 }
 
@@ -42,11 +43,11 @@ func (tx *Tx) Nodes(pool int64) ([]Node, error) {
 	return all(tx, scanNode, "SELECT "+nodeColumns+" FROM nodes WHERE pool = ? ORDER BY id", pool)
 }
 
-// OpenNodes lists the nodes of a pool that take tasks and have fewer than
-// slots in use, oldest first.
+// OpenNodes lists the nodes of a pool that take tasks, have fewer than slots in
+// use and none that wants the node for itself, oldest first.
 func (tx *Tx) OpenNodes(pool int64, slots int32) ([]Node, error) {
 	return all(tx, scanNode, "SELECT "+nodeColumns+
-		" FROM nodes WHERE pool = ? AND open AND running_slots < ? ORDER BY key", pool, slots)
+		" FROM nodes WHERE pool = ? AND open AND running_slots < ? AND NOT exclusive ORDER BY key", pool, slots)
 }
 
 // NodesWithProcess lists the nodes of all pools whose start task runs.
@@ -83,9 +84,9 @@ func (tx *Tx) InsertNode(n Node) (int64, error) {
 // UpdateNode writes all of n but its pool, id and kind.
 func (tx *Tx) UpdateNode(n Node) error {
 	return tx.exec(`UPDATE nodes SET state = ?, state_time = ?, open = ?, running_tasks = ?, running_slots = ?,
-		tasks_run = ?, tasks_succeeded = ?, recent = ?, process = ?, body = ? WHERE key = ?`,
+		exclusive = ?, tasks_run = ?, tasks_succeeded = ?, recent = ?, process = ?, body = ? WHERE key = ?`,
 		n.State, n.StateTime, n.Open, n.RunningTasks, n.RunningSlots,
-		n.TasksRun, n.TasksSucceeded, n.Recent, n.Process, n.Body, n.Key)
+		n.Exclusive, n.TasksRun, n.TasksSucceeded, n.Recent, n.Process, n.Body, n.Key)
 }
 
 // SetNodeProcess records the process of a node's start task.

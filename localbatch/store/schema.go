@@ -30,6 +30,7 @@ CREATE TABLE nodes (
   open            INTEGER NOT NULL,
   running_tasks   INTEGER NOT NULL,
   running_slots   INTEGER NOT NULL,
+  exclusive       INTEGER NOT NULL DEFAULT 0,
   tasks_run       INTEGER NOT NULL,
   tasks_succeeded INTEGER NOT NULL,
   recent          TEXT NOT NULL,

@@ -208,7 +208,7 @@ func TestTasksWhere(t *testing.T) {
 		})
 	}
 	require.NoError(t, s.View(func(tx *store.Tx) error {
-		ready, err := tx.ReadyTasks(job, 1, 2)
+		ready, err := tx.ReadyTasks(job, 1, store.Task{}, 2)
 		require.Equal(t, []string{"task-00000004", "task-00000005"}, ids(ready))
 		return err
 	}))

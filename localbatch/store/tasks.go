@@ -68,10 +68,12 @@ func (tx *Tx) Tasks(job int64, where Where, after string, limit int) ([]Task, er
 }
 
 // ReadyTasks lists at most limit tasks of a job that wait for a node and need
-// no more than slots, the longest waiting first.
-func (tx *Tx) ReadyTasks(job int64, slots int32, limit int) ([]Task, error) {
-	return all(tx, scanTask, "SELECT "+taskColumns+
-		" FROM tasks WHERE job = ? AND ready IS NOT NULL AND slots <= ? ORDER BY ready, key LIMIT ?", job, slots, limit)
+// no more than slots, the longest waiting first, beginning behind the task
+// after or, if that is the zero Task, with the first.
+func (tx *Tx) ReadyTasks(job int64, slots int32, after Task, limit int) ([]Task, error) {
+	return all(tx, scanTask, "SELECT "+taskColumns+` FROM tasks
+		WHERE job = ? AND ready IS NOT NULL AND (ready, key) > (?, ?) AND slots <= ? ORDER BY ready, key LIMIT ?`,
+		job, after.Ready, after.Key, slots, limit)
 }
 
 // RunningTasks lists the running tasks of all jobs.
