@@ -59,9 +59,10 @@ fmt: bin/golangci-lint ## Format the code
 	bin/golangci-lint fmt ./...
 
 .PHONY: bench
-bench: build ## Measure the main job against xargs and ffmpeg alone
+bench: build ## Measure the main job and the Batch service against xargs and ffmpeg alone
 	@INSTALL=yes tools/require.sh ffmpeg
 	$(GO) run ./bench
+	$(GO) run ./bench/batch
 
 .PHONY: samples
 samples: ## Make the sample videos in examples/ffmpeg/InputFiles anew

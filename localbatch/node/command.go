@@ -29,19 +29,21 @@ func splitCommandLine(line string) ([]string, error) {
 // own directory: relative paths are relative to the working directory.
 func findProgram(name, searchPath, dir string) (string, error) {
 	if strings.Contains(name, "/") {
-		return checkProgram(absolute(name, dir), name)
+		path := absolute(name, dir)
+		return path, programFailure(name, checkProgram(path))
 	}
-	var refused error
+	refused := error(fs.ErrNotExist)
 	for _, place := range filepath.SplitList(searchPath) {
-		path, err := checkProgram(absolute(filepath.Join(place, name), dir), name)
+		path := absolute(filepath.Join(place, name), dir)
+		err := checkProgram(path)
 		if err == nil {
 			return path, nil
 		}
-		if f := asFailure(err); f.Code != CommandProgramNotFound {
+		if !errors.Is(err, fs.ErrNotExist) {
 			refused = err
 		}
 	}
-	return "", firstOf(refused, programNotFound(name))
+	return "", programFailure(name, refused)
 }
 
 func absolute(path, dir string) string {
@@ -51,23 +53,28 @@ func absolute(path, dir string) string {
 	return filepath.Join(dir, path)
 }
 
-func checkProgram(path, name string) (string, error) {
+func checkProgram(path string) error {
 	info, err := os.Stat(path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return "", programNotFound(name)
 	case err != nil:
-		return "", launchFailure(err.Error())
+		return err
 	case info.IsDir():
-		return "", launchFailure(path + " is a directory")
+		return errors.New(path + " is a directory")
 	case info.Mode()&0o111 == 0:
-		return "", launchFailure(path + " is not executable")
+		return errors.New(path + " is not executable")
 	}
-	return path, nil
+	return nil
 }
 
-func programNotFound(name string) error {
-	return failure(CommandProgramNotFound, "The specified command program is not found", "Program", name)
+// programFailure is the task's failure for a program that cannot be run, or nil.
+func programFailure(name string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, fs.ErrNotExist):
+		return failure(CommandProgramNotFound, "The specified command program is not found", "Program", name)
+	}
+	return launchFailure(err.Error())
 }
 
 func launchFailure(message string) error {
