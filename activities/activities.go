@@ -23,6 +23,9 @@ type Activities struct {
 	Uploader *transfer.Uploader
 	// Limits bound each fetch.
 	Limits transfer.Limits
+	// Runs is Temporal. Without it nothing that is created names its namespace's
+	// id, and Sweep refuses to work.
+	Runs Runs
 }
 
 // Owner is written on everything a run creates, so that it is never taken for

@@ -3,29 +3,16 @@ package activities
 import (
 	"context"
 	"net/url"
-	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
-)
-
-// Metadata names of a container are C# identifiers and come back in any case
-// (Blob REST reference, Set Container Metadata).
-const (
-	containerWorkflowID = "durabatch_workflow_id"
-	containerRunID      = "durabatch_run_id"
-	containerNamespace  = "durabatch_namespace"
 )
 
 // createContainer makes a container of the run's own, or finds that an
 // earlier attempt made it.
 func (a *Activities) createContainer(ctx context.Context, name string, owner Owner) error {
 	client := a.Storage.Container(name)
-	_, err := client.Create(ctx, &container.CreateOptions{Metadata: map[string]*string{
-		containerWorkflowID: header(owner.WorkflowID),
-		containerRunID:      header(owner.RunID),
-		containerNamespace:  header(owner.Namespace),
-	}})
+	_, err := client.Create(ctx, &container.CreateOptions{Metadata: a.markOf(owner).ofContainer()})
 	if !bloberror.HasCode(err, bloberror.ContainerAlreadyExists) {
 		return failFirst(ctx, err, "create container %s", name)
 	}
@@ -38,10 +25,8 @@ func (a *Activities) containerIsOurs(ctx context.Context, name string, owner Own
 	if err != nil {
 		return fail(err, "look at container %s", name)
 	}
-	for key, value := range properties.Metadata {
-		if strings.EqualFold(key, containerRunID) && value != nil && *value == *header(owner.RunID) {
-			return nil
-		}
+	if found, _, ok := markOnContainer(properties.Metadata); ok && found.RunID == owner.RunID {
+		return nil
 	}
 	return refuse(NotOurs, "container %s exists and is not this run's; nothing of it was touched. Start the run under another workflow id", name)
 }
@@ -74,4 +59,12 @@ func (a *Activities) DeleteContainer(ctx context.Context, in DeleteContainerInpu
 func header(s string) *string {
 	escaped := url.PathEscape(s)
 	return &escaped
+}
+
+// headerText reads what header wrote; what it did not write is as it is.
+func headerText(escaped string) string {
+	if text, err := url.PathUnescape(escaped); err == nil {
+		return text
+	}
+	return escaped
 }

@@ -29,7 +29,7 @@ func (a *Activities) CreateJob(ctx context.Context, in CreateJobInput) error {
 		Priority:           to.Ptr(in.Job.Priority),
 		Constraints:        &azbatch.JobConstraints{MaxWallClockTime: to.Ptr(iso8601(time.Duration(in.Job.Timeout)))},
 		OnAllTasksComplete: to.Ptr(azbatch.OnAllTasksCompleteNoAction),
-		Metadata:           in.Owner.metadata(),
+		Metadata:           a.markOf(in.Owner).ofBatch(),
 	}
 	if in.Job.MaxParallelTasks > 0 {
 		content.MaxParallelTasks = to.Ptr(in.Job.MaxParallelTasks)

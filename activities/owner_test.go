@@ -19,7 +19,7 @@ func TestStrangersAreNotTouched(t *testing.T) {
 		blob  map[string]*string
 	}{
 		"without a mark":    {},
-		"with another mark": {batch: other.metadata(), blob: map[string]*string{containerRunID: header(other.RunID)}},
+		"with another mark": {batch: (mark{Owner: other}).ofBatch(), blob: (mark{Owner: other}).ofContainer()},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -12,21 +12,6 @@ import (
 	"github.com/durabatch/durabatch/workload"
 )
 
-// Metadata names of pools and jobs.
-const (
-	metadataWorkflowID = "durabatch-workflow-id"
-	metadataRunID      = "durabatch-run-id"
-	metadataNamespace  = "durabatch-namespace"
-)
-
-func (o Owner) metadata() []azbatch.MetadataItem {
-	return []azbatch.MetadataItem{
-		{Name: to.Ptr(metadataWorkflowID), Value: to.Ptr(o.WorkflowID)},
-		{Name: to.Ptr(metadataRunID), Value: to.Ptr(o.RunID)},
-		{Name: to.Ptr(metadataNamespace), Value: to.Ptr(o.Namespace)},
-	}
-}
-
 // owns says whether a pool's or a job's metadata bear the owner's mark.
 func (o Owner) owns(metadata []azbatch.MetadataItem) bool {
 	for _, item := range metadata {
@@ -98,7 +83,7 @@ func (a *Activities) poolContent(ctx context.Context, in CreatePoolInput) (azbat
 		TargetDedicatedNodes:   to.Ptr(p.DedicatedNodes),
 		TargetLowPriorityNodes: to.Ptr(p.SpotNodes),
 		TaskSlotsPerNode:       to.Ptr(max(p.TaskSlots, 1)),
-		Metadata:               in.Owner.metadata(),
+		Metadata:               a.markOf(in.Owner).ofBatch(),
 		VirtualMachineConfiguration: &azbatch.VirtualMachineConfiguration{
 			ImageReference: imageReference(p.Image),
 			NodeAgentSKUID: to.Ptr(p.NodeAgentSKU),

@@ -87,8 +87,8 @@ func TestLastLines(t *testing.T) {
 func TestOwnerIsToldByItsRun(t *testing.T) {
 	t.Parallel()
 	mine, other := Owner{WorkflowID: "w", RunID: "1"}, Owner{WorkflowID: "w", RunID: "2"}
-	require.True(t, mine.owns(mine.metadata()))
-	require.False(t, mine.owns(other.metadata()))
+	require.True(t, mine.owns((mark{Owner: mine}).ofBatch()))
+	require.False(t, mine.owns((mark{Owner: other}).ofBatch()))
 	require.False(t, mine.owns(nil))
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/sas"
@@ -76,6 +77,11 @@ func newStorageWithToken(endpoint string, cred azcore.TokenCredential, options a
 // Container is the client of the container of that name, which may not exist.
 func (s *Storage) Container(name string) *container.Client {
 	return s.client.NewContainerClient(name)
+}
+
+// Containers lists the account's containers with their metadata, page by page.
+func (s *Storage) Containers() *runtime.Pager[service.ListContainersResponse] {
+	return s.client.NewListContainersPager(&service.ListContainersOptions{Include: service.ListContainersInclude{Metadata: true}})
 }
 
 // blobURL escapes each segment of the name and keeps its slashes, as people

@@ -46,6 +46,7 @@ func newWorkers(c client.Client, acts *activities.Activities, host string, fatal
 	options.DisableWorkflowWorker = true
 	w.here = worker.New(c, workflows.HostTaskQueue(host), options)
 	w.anywhere.RegisterWorkflow(workflows.RunWorkload)
+	w.anywhere.RegisterWorkflow(workflows.Janitor)
 	w.anywhere.RegisterActivity(acts)
 	w.here.RegisterActivity(acts)
 	return w

@@ -18,6 +18,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/durabatch/durabatch/activities"
 	"github.com/durabatch/durabatch/azure"
 )
 
@@ -65,6 +66,9 @@ func serve(ctx context.Context, settings settings, logger *slog.Logger) error {
 		return err
 	}
 	defer c.Close()
+	if acts.Runs, err = activities.NewTemporalRuns(ctx, c, settings.temporal.Namespace); err != nil {
+		return exitf(exitUnreachable, "%w; does it exist, and may this worker use it?", err)
+	}
 	fatal := make(chan error, 2)
 	workers := newWorkers(c, acts, settings.host, fatal)
 	if err := workers.start(); err != nil {

@@ -157,7 +157,23 @@ func (r *run) cleanUp(ctx workflow.Context) {
 	if r.exists.pool {
 		result.PoolDeleted = r.deleted(ctx, pool, "pool "+names.Pool+r.costOfPool(ctx))
 	}
+	r.keep(ctx)
 	r.cleanedUp = true
+}
+
+// keep notes what was kept by decision, so that the Janitor leaves it alone.
+// Runs that began before there was a Janitor note nothing.
+func (r *run) keep(ctx workflow.Context) {
+	job, pool := r.exists.job && !r.decision.Job(), r.exists.pool && !r.decision.Pool()
+	if !job && !pool || !r.exists.outputs || workflow.GetVersion(ctx, "keep", workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		return
+	}
+	err := r.do(ctx, StepKeep, withinBound("note what is kept", cleanupBound), act.Keep, activities.KeepInput{
+		Owner: r.owner, OutputContainer: r.status.Resources.OutputContainer, Job: job, Pool: pool,
+	}, nil)
+	if err != nil {
+		r.note("it could not be noted that job or pool is kept, so the Janitor may delete it: " + reasonOf(err))
+	}
 }
 
 // costOfPool says what a pool costs that is kept, which is nothing once its

@@ -92,6 +92,7 @@ const (
 	StepApproval     = "approval"
 	StepDeleteJob    = "delete job"
 	StepDeletePool   = "delete pool"
+	StepKeep         = "note what is kept"
 )
 
 // Step is one step that began.

@@ -34,6 +34,7 @@ type steps struct {
 	fetch  func(context.Context, activities.FetchInput) (activities.FetchResult, error)
 	after  time.Duration // how long the wait takes
 	empty  error         // of EmptyPool
+	kept   activities.KeepInput
 
 	uploadAfter time.Duration // how long the upload takes
 
@@ -127,6 +128,11 @@ func (s *steps) run(t *testing.T) (workload.Report, error) {
 		count("DeletePool")
 		return nil
 	}).Maybe()
+	env.OnActivity(act.Keep, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.KeepInput) error {
+		s.kept = in
+		count("Keep")
+		return nil
+	}).Maybe()
 	env.ExecuteWorkflow(workflows.RunWorkload, workload.DocumentOf(&workload.Workload{}))
 	require.True(t, env.IsWorkflowCompleted())
 	err := env.GetWorkflowError()
@@ -187,7 +193,8 @@ func TestRejectionKeepsJobAndPoolAndSaysSo(t *testing.T) {
 	require.Len(t, report.Left, 2)
 	require.Contains(t, report.Left[0], "job")
 	require.Contains(t, report.Left[1], "costs nothing while it has no nodes")
-	require.Equal(t, map[string]int{"DeleteContainer": 1, "EmptyPool": 1}, s.calls())
+	require.Equal(t, map[string]int{"DeleteContainer": 1, "EmptyPool": 1, "Keep": 1}, s.calls())
+	require.True(t, s.kept.Job && s.kept.Pool, "the Janitor is told")
 }
 
 func TestEarlyDecisionsAreKept(t *testing.T) {
@@ -196,8 +203,8 @@ func TestEarlyDecisionsAreKept(t *testing.T) {
 		approval workflows.Approval
 		calls    map[string]int
 	}{
-		"keep both":     {workflows.NewApproval(false, false), map[string]int{"DeleteContainer": 1, "EmptyPool": 1}},
-		"keep the pool": {workflows.NewApproval(true, false), map[string]int{"DeleteContainer": 1, "EmptyPool": 1, "DeleteJob": 1}},
+		"keep both":     {workflows.NewApproval(false, false), map[string]int{"DeleteContainer": 1, "EmptyPool": 1, "Keep": 1}},
+		"keep the pool": {workflows.NewApproval(true, false), map[string]int{"DeleteContainer": 1, "EmptyPool": 1, "DeleteJob": 1, "Keep": 1}},
 		"delete both":   {workflows.NewApproval(true, true), map[string]int{"DeleteContainer": 1, "DeleteJob": 1, "DeletePool": 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
