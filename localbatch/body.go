@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // readBody decodes a request's JSON body into v. Nothing in it is passed over:
@@ -125,6 +126,16 @@ func oneOf(name string, value *string, allowed ...string) error {
 func between[N int32 | int64 | duration](name string, value, low, high N) error {
 	if value < low || value > high {
 		return invalidProperty(name, fmt.Sprint(value), "it is from %v to %v", low, high)
+	}
+	return nil
+}
+
+// maxDisplayName is in characters.
+const maxDisplayName = 1024
+
+func checkDisplayName(name string) error {
+	if utf8.RuneCountInString(name) > maxDisplayName {
+		return invalidProperty("displayName", "", "it has more than %d characters", maxDisplayName)
 	}
 	return nil
 }

@@ -1,8 +1,10 @@
 package localbatch_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
@@ -231,4 +233,56 @@ func TestJobLists(t *testing.T) {
 	require.Equal(t, []string{"a", "B", "c"}, list("executionInfo/poolId eq 'POOL'"))
 	require.Equal(t, []string{"B", "c"}, list("state eq 'active'"))
 	require.Equal(t, []string{"a"}, list("executionInfo/endTime gt DateTime'2020-01-01T00:00:00Z'"))
+}
+
+func TestJobPropertiesThatCanBeChanged(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	w.job("job", "pool", func(c *azbatch.CreateJobContent) {
+		c.DisplayName = to.Ptr("a job")
+		c.Metadata = []azbatch.MetadataItem{{Name: to.Ptr("a"), Value: to.Ptr("b")}}
+	})
+	update := func(method, body string) map[string]any {
+		t.Helper()
+		answer := w.send(rawRequest{method: method, path: "/jobs/job", body: body})
+		require.Equal(t, http.StatusOK, answer.StatusCode, body)
+		require.Empty(t, read(t, answer))
+		var job map[string]any
+		require.NoError(t, json.Unmarshal([]byte(read(t, w.send(rawRequest{method: "GET", path: "/jobs/job"}))), &job))
+		return job
+	}
+	for property, value := range map[string]string{
+		"priority": `-1000`, "maxParallelTasks": `7`, "metadata": `[{"name":"c","value":"d"}]`,
+		"constraints":          `{"maxWallClockTime":"PT1H","maxTaskRetryCount":-1}`,
+		"networkConfiguration": `{"subnetId":"/a","skipWithdrawFromVNet":false}`,
+	} {
+		job := update("PATCH", `{"`+property+`":`+value+`}`)
+		text, err := json.Marshal(job[property])
+		require.NoError(t, err)
+		require.JSONEq(t, value, string(text))
+		require.Equal(t, "a job", job["displayName"])
+	}
+	require.Equal(t, update("PATCH", `{"metadata":null}`)["metadata"], []any{map[string]any{"name": "c", "value": "d"}})
+	require.NotContains(t, update("PATCH", `{"metadata":[]}`), "metadata")
+	job := update("PUT", `{"id":"ignored","displayName":"ignored","state":"completed","poolInfo":{"poolId":"pool"}}`)
+	require.Equal(t, []any{"job", "a job", "active", 0.0, -1.0}, []any{job["id"], job["displayName"], job["state"], job["priority"], job["maxParallelTasks"]})
+
+	for _, c := range []struct{ method, body, code string }{
+		{"PATCH", `{"displayName":"other"}`, "UnsupportedProperty"},
+		{"PATCH", `{"usesTaskDependencies":true}`, "UnsupportedProperty"},
+		{"PATCH", `{"maxParallelTasks":0}`, "InvalidPropertyValue"},
+		{"PATCH", `{"priority":-1001}`, "OutOfRangePriority"},
+		{"PATCH", `{"constraints":{"maxTaskRetryCount":-2}}`, "InvalidPropertyValue"},
+		{"PATCH", `{"metadata":[{"name":"","value":""}]}`, "EmptyMetadataKey"},
+		{"PATCH", ``, "InvalidRequestBody"},
+		{"PUT", `{}`, "MissingRequiredProperty"},
+	} {
+		w.requireError(rawRequest{method: c.method, path: "/jobs/job", body: c.body}, http.StatusBadRequest, c.code)
+	}
+	w.requireError(rawRequest{method: "POST", path: "/jobs", body: `{"id":"a","poolInfo":{"poolId":"p"},"displayName":"` + strings.Repeat("é", 1025) + `"}`},
+		http.StatusBadRequest, "InvalidPropertyValue")
+	_, err := w.CreateTask(ctx, "job", taskContent("one", "true"), nil)
+	require.NoError(t, err)
+	update("PATCH", `{"onAllTasksComplete":"terminatejob"}`)
+	w.requireError(rawRequest{method: "PUT", path: "/jobs/job", body: `{"poolInfo":{"poolId":"pool"}}`}, http.StatusBadRequest, "InvalidPropertyValue")
 }

@@ -1,6 +1,7 @@
 package localbatch
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 
@@ -126,7 +127,7 @@ type jobPatch struct {
 	PoolInfo             *poolInfo       `json:"poolInfo"`
 	OnAllTasksComplete   *string         `json:"onAllTasksComplete"`
 	Metadata             *metadata       `json:"metadata"`
-	NetworkConfiguration unsupported     `json:"networkConfiguration"`
+	NetworkConfiguration json.RawMessage `json:"networkConfiguration"`
 }
 
 func (s *Service) patchJob(r *http.Request) (reply, error) {
@@ -143,6 +144,9 @@ func (s *Service) patchJob(r *http.Request) (reply, error) {
 		}
 		if patch.Constraints != nil { // given, it replaces both limits
 			j.Constraints = patch.Constraints
+		}
+		if patch.NetworkConfiguration != nil {
+			j.NetworkConfiguration = patch.NetworkConfiguration
 		}
 		return j.moveToPool(patch.PoolInfo)
 	})

@@ -68,6 +68,9 @@ func (j *jobSpec) complete() error {
 // completeProperties is complete but for the id, which the service itself gives
 // to a job of a job schedule.
 func (j *jobSpec) completeProperties(scheduled bool) error {
+	if err := checkDisplayName(j.DisplayName); err != nil {
+		return err
+	}
 	if err := within("poolInfo", j.PoolInfo.complete(scheduled)); err != nil {
 		return err
 	}

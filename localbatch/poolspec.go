@@ -94,6 +94,9 @@ func (p *poolSpec) complete() error {
 // completeProperties is complete but for the id, which an auto pool has from
 // the service.
 func (p *poolSpec) completeProperties() error {
+	if err := checkDisplayName(p.DisplayName); err != nil {
+		return err
+	}
 	if p.VMSize == "" {
 		return missingProperty("vmSize")
 	}

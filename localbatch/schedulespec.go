@@ -37,6 +37,9 @@ func (s *scheduleSpec) complete() error {
 	if err := checkID(s.ID); err != nil {
 		return err
 	}
+	if err := checkDisplayName(s.DisplayName); err != nil {
+		return err
+	}
 	if s.Schedule == nil {
 		return missingProperty("schedule")
 	}

@@ -62,6 +62,9 @@ func (t *taskSpec) complete(retries int32) (err error) {
 	if err := checkID(t.ID); err != nil {
 		return err
 	}
+	if err := checkDisplayName(t.DisplayName); err != nil {
+		return err
+	}
 	if strings.TrimSpace(t.CommandLine) == "" {
 		return missingProperty("commandLine")
 	}
