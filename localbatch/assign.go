@@ -56,6 +56,7 @@ func (c *change) assignJob(room *room, row store.Job) error {
 	if row.MaxParallel >= 0 {
 		allowed = min(allowed, row.MaxParallel-row.Tasks.Running)
 	}
+	room.barred = nil
 	var j *job          // read when it is needed: most jobs of a busy pool have to wait
 	var last store.Task // of those that have been looked at
 	for more := true; more && allowed > 0 && room.largest() > 0; {
@@ -67,6 +68,9 @@ func (c *change) assignJob(room *room, row store.Job) error {
 		more, last = len(tasks) == limit, tasks[len(tasks)-1]
 		if j == nil {
 			if j, err = readJob(row, true, nil); err != nil {
+				return err
+			}
+			if room.barred, err = c.barred(j); err != nil {
 				return err
 			}
 		}
@@ -94,19 +98,29 @@ func (c *change) assignJob(room *room, row store.Job) error {
 
 // start makes t a running task of n. Its process starts when the change is committed.
 func (c *change) start(p *pool, j *job, n *store.Node, t *task, spec *taskSpec) (*run, error) {
-	t.move(running, c.now)
-	t.Ready, t.Started, t.PoolID, t.NodeID = 0, c.now, p.ID, n.ID
+	r := &run{
+		task: t.Key, job: t.Job, node: n.Key, poolID: p.ID, jobID: j.ID, slots: t.Slots, heeded: j.heedsEndOf(t), manages: j.manages(t),
+		command: c.s.command(p, j, n, spec),
+		ended:   make(chan struct{}),
+	}
+	preparation, err := c.prepare(p, j, n)
+	if err != nil {
+		return nil, err
+	}
+	if preparation != nil {
+		r.preparations = []*jobTask{preparation}
+		t.move(preparing, c.now)
+	} else {
+		t.move(running, c.now)
+		t.Started = c.now
+	}
+	t.Ready, t.PoolID, t.NodeID = 0, p.ID, n.ID
 	n.Recent = recentTasks(n.Recent, t.Key)
 	if err := c.UpdateTask(t.Task); err != nil {
 		return nil, err
 	}
 	if err := c.count(t, active, running); err != nil {
 		return nil, err
-	}
-	r := &run{
-		task: t.Key, job: t.Job, node: n.Key, poolID: p.ID, jobID: j.ID, slots: t.Slots, heeded: j.heedsEndOf(t), manages: j.manages(t),
-		command: c.s.command(p, j, n, spec),
-		ended:   make(chan struct{}),
 	}
 	r.ctx, r.cancel = context.WithCancel(c.s.ctx)
 	c.s.runs.add(r)

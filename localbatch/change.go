@@ -19,6 +19,7 @@ type change struct {
 	pools   []string // ids of the pools whose waiting tasks are assigned at the end
 	started []*run
 	after   []func()
+	undo    []func()
 }
 
 // change applies f in a transaction. An error of f takes back everything.
@@ -49,6 +50,9 @@ func (s *Service) change(f func(*change) error) error {
 // then has effect called when the change is committed.
 func (c *change) then(effect func()) { c.after = append(c.after, effect) }
 
+// otherwise has undo called when the change is not committed after all.
+func (c *change) otherwise(undo func()) { c.undo = append(c.undo, undo) }
+
 // thenBeside has work done beside everything else when the change is committed.
 func (c *change) thenBeside(work func()) { c.then(func() { c.s.spawn(work) }) }
 
@@ -59,6 +63,9 @@ func (c *change) assign(poolID string) { c.pools = append(c.pools, poolID) }
 func (c *change) forgetStarted() {
 	for _, r := range c.started {
 		c.s.runs.remove(r)
+	}
+	for _, undo := range c.undo {
+		undo()
 	}
 }
 

@@ -11,21 +11,60 @@ import (
 // command is what node runs for a task.
 func (s *Service) command(p *pool, j *job, n *store.Node, spec *taskSpec) node.Task {
 	dir := s.taskDir(n.ID, j.ID, spec.ID)
-	environment := append(s.nodeEnvironment(p.ID, n.ID, n.Dedicated, dir),
-		"AZ_BATCH_JOB_ID="+j.ID,
-		"AZ_BATCH_TASK_ID="+spec.ID,
-	)
-	// A task's own settings come after its job's, so that they win.
-	environment = append(environment, settings(j.CommonEnvironmentSettings)...)
 	command := node.Task{
 		Dir: dir, CommandLine: spec.CommandLine,
-		Environment:   append(environment, settings(spec.EnvironmentSettings)...),
+		Environment:   s.jobEnvironment(p, j, n, spec.ID, spec.EnvironmentSettings),
 		ResourceFiles: nodeResourceFiles(spec.ResourceFiles),
 		OutputFiles:   nodeOutputFiles(spec.OutputFiles),
 		Elevated:      spec.UserIdentity.elevated(),
 	}
 	command.MaxWallClock, _ = spec.Constraints.MaxWallClockTime.std()
 	return command
+}
+
+// preparationCommand is what node runs for a job's preparation task.
+func (s *Service) preparationCommand(p *pool, j *job, n *store.Node) node.Task {
+	t := j.JobPreparationTask
+	command := node.Task{
+		Dir: s.taskDir(n.ID, j.ID, t.ID), CommandLine: t.CommandLine,
+		Environment:   s.jobEnvironment(p, j, n, t.ID, t.EnvironmentSettings),
+		ResourceFiles: nodeResourceFiles(t.ResourceFiles),
+		Elevated:      t.UserIdentity.elevated(),
+		Services:      true,
+	}
+	command.MaxWallClock, _ = t.Constraints.MaxWallClockTime.std()
+	return command
+}
+
+// releaseCommand is what node runs for a job's release task.
+func (s *Service) releaseCommand(p *pool, j *job, n *store.Node) node.Task {
+	t := j.JobReleaseTask
+	command := node.Task{
+		Dir: s.taskDir(n.ID, j.ID, t.ID), CommandLine: t.CommandLine,
+		Environment:   s.jobEnvironment(p, j, n, t.ID, t.EnvironmentSettings),
+		ResourceFiles: nodeResourceFiles(t.ResourceFiles),
+		Elevated:      t.UserIdentity.elevated(),
+	}
+	command.MaxWallClock, _ = t.MaxWallClockTime.std()
+	return command
+}
+
+// jobEnvironment is what the task of a job gets. Its own settings come after
+// its job's, so that they win.
+func (s *Service) jobEnvironment(p *pool, j *job, n *store.Node, taskID string, own []nameValue) []string {
+	environment := append(s.nodeEnvironment(p.ID, n.ID, n.Dedicated, s.taskDir(n.ID, j.ID, taskID)),
+		"AZ_BATCH_JOB_ID="+j.ID,
+		"AZ_BATCH_TASK_ID="+taskID,
+	)
+	if prep := j.JobPreparationTask; prep != nil && taskID != prep.ID {
+		dir := s.taskDir(n.ID, j.ID, prep.ID)
+		environment = append(environment,
+			"AZ_BATCH_JOB_PREP_DIR="+dir,
+			"AZ_BATCH_JOB_PREP_WORKING_DIR="+filepath.Join(dir, "wd"),
+		)
+	}
+	environment = append(environment, settings(j.CommonEnvironmentSettings)...)
+	return append(environment, settings(own)...)
 }
 
 // startCommand is what node runs for a pool's start task.

@@ -3,9 +3,6 @@ package localbatch
 import "net/http"
 
 func (s *Service) deleteJob(r *http.Request) (reply, error) {
-	if _, err := boolParameter(r, "force"); err != nil { // nothing here outlasts its node, so there is nothing to force
-		return reply{}, err
-	}
 	answer, err := s.changeJob(r, http.StatusAccepted, func(c *change, j *job) error { return c.deleteJob(j) })
 	answer.version = 0 // of what is going there is no version
 	return answer, err
@@ -13,8 +10,11 @@ func (s *Service) deleteJob(r *http.Request) (reply, error) {
 
 // deleteJob ends what runs of a job, which then goes with all its tasks.
 func (c *change) deleteJob(j *job) error {
-	j.moveTo(deleting, c.now)
+	if j.State != deleting { // else it is being forced
+		j.moveTo(deleting, c.now)
+	}
 	c.stopAll(c.s.runs.ofJob(j.row.Key), terminate)
+	c.stopPreparations(j)
 	c.thenBeside(func() { c.s.settleJob(j.row.Key) })
 	return c.saveJob(j)
 }
@@ -23,9 +23,6 @@ func (s *Service) terminateJob(r *http.Request) (reply, error) {
 	var body struct {
 		TerminateReason string `json:"terminateReason"`
 	}
-	if _, err := boolParameter(r, "force"); err != nil {
-		return reply{}, err
-	}
 	if err := readOptionalBody(r, &body); err != nil {
 		return reply{}, err
 	}
@@ -33,6 +30,10 @@ func (s *Service) terminateJob(r *http.Request) (reply, error) {
 		body.TerminateReason = userTerminate
 	}
 	return s.changeJob(r, http.StatusAccepted, func(c *change, j *job) error {
+		if j.State == terminating && j.Forced {
+			c.thenBeside(func() { s.settleJob(j.row.Key) })
+			return c.saveJob(j)
+		}
 		if err := j.mustTakeTasks(); err != nil {
 			return err
 		}

@@ -23,6 +23,7 @@ func (c *change) terminateJob(j *job, reason string) error {
 	j.ExecutionInfo.TerminateReason = reason
 	j.LastModified = c.now
 	c.stopAll(c.s.runs.ofJob(j.row.Key), terminate)
+	c.stopPreparations(j)
 	c.thenBeside(func() { c.s.settleJob(j.row.Key) })
 	return c.saveJob(j)
 }
@@ -80,6 +81,9 @@ func (s *Service) settleJob(key int64) {
 			j.moveTo(active, c.now)
 			c.assign(j.ExecutionInfo.PoolID)
 		case terminating:
+			if waiting, err := c.releaseNodes(j); err != nil || waiting {
+				return err
+			}
 			j.moveTo(completed, c.now)
 			j.ExecutionInfo.EndTime = c.now
 			c.then(func() { s.deadlines.forget(key) })
@@ -88,6 +92,9 @@ func (s *Service) settleJob(key int64) {
 			}
 			c.endOfScheduled(j)
 		case deleting:
+			if waiting, err := c.releaseNodes(j); err != nil || waiting {
+				return err
+			}
 			gone = true
 			c.then(func() { s.deadlines.forget(key) })
 			return nil

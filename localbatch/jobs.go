@@ -95,20 +95,26 @@ func (s *Service) listJobs(r *http.Request) (reply, error) {
 }
 
 // changeJob applies f, which saves the job, to the job that r names, after its
-// conditions.
+// conditions. By force, its end waits for nothing that runs on nodes, and a job
+// that is ending already can be changed to that.
 func (s *Service) changeJob(r *http.Request, status int, f func(*change, *job) error) (reply, error) {
+	force, err := boolParameter(r, "force")
+	if err != nil {
+		return reply{}, err
+	}
 	var j *job
-	err := s.change(func(c *change) (err error) {
+	err = s.change(func(c *change) (err error) {
 		if j, err = findJob(c.Tx, r.PathValue("job")); err != nil {
 			return err
 		}
 		if err := checkConditions(r, j.LastModified, true); err != nil {
 			return err
 		}
-		if j.State == deleting {
+		if j.State == deleting && !force {
 			return beingDeleted("Job")
 		}
 		j.LastModified = c.now
+		j.Forced = j.Forced || force
 		return f(c, j)
 	})
 	if err != nil {
@@ -221,16 +227,4 @@ func countsDocument(c store.Counts) map[string]int32 {
 		"active": c.Active, "running": c.Running, "completed": c.Succeeded + c.Failed,
 		"succeeded": c.Succeeded, "failed": c.Failed,
 	}
-}
-
-// preparationStatus: jobs here have neither preparation nor release tasks.
-func (s *Service) preparationStatus(r *http.Request) (reply, error) {
-	err := s.store.View(func(tx *store.Tx) error {
-		_, err := findJob(tx, r.PathValue("job"))
-		return err
-	})
-	if err != nil {
-		return reply{}, err
-	}
-	return reply{}, conflict("JobPreparationTaskNotSpecified", "The specified job does not have a job preparation task.")
 }

@@ -9,22 +9,22 @@ import (
 
 // jobSpec is what a job is created from.
 type jobSpec struct {
-	ID                        string          `json:"id"`
-	DisplayName               string          `json:"displayName,omitempty"`
-	UsesTaskDependencies      bool            `json:"usesTaskDependencies"`
-	Priority                  int32           `json:"priority"`
-	MaxParallelTasks          *int32          `json:"maxParallelTasks,omitempty"`
-	AllowTaskPreemption       bool            `json:"allowTaskPreemption"`
-	Constraints               *jobConstraints `json:"constraints,omitempty"`
-	JobManagerTask            *jobManagerTask `json:"jobManagerTask,omitempty"`
-	JobPreparationTask        unsupported     `json:"jobPreparationTask,omitzero"`
-	JobReleaseTask            unsupported     `json:"jobReleaseTask,omitzero"`
-	CommonEnvironmentSettings []nameValue     `json:"commonEnvironmentSettings,omitempty"`
-	PoolInfo                  *poolInfo       `json:"poolInfo,omitempty"`
-	OnAllTasksComplete        string          `json:"onAllTasksComplete,omitempty"`
-	OnTaskFailure             string          `json:"onTaskFailure,omitempty"`
-	NetworkConfiguration      json.RawMessage `json:"networkConfiguration,omitempty"`
-	Metadata                  metadata        `json:"metadata,omitempty"`
+	ID                        string           `json:"id"`
+	DisplayName               string           `json:"displayName,omitempty"`
+	UsesTaskDependencies      bool             `json:"usesTaskDependencies"`
+	Priority                  int32            `json:"priority"`
+	MaxParallelTasks          *int32           `json:"maxParallelTasks,omitempty"`
+	AllowTaskPreemption       bool             `json:"allowTaskPreemption"`
+	Constraints               *jobConstraints  `json:"constraints,omitempty"`
+	JobManagerTask            *jobManagerTask  `json:"jobManagerTask,omitempty"`
+	JobPreparationTask        *preparationTask `json:"jobPreparationTask,omitempty"`
+	JobReleaseTask            *releaseTask     `json:"jobReleaseTask,omitempty"`
+	CommonEnvironmentSettings []nameValue      `json:"commonEnvironmentSettings,omitempty"`
+	PoolInfo                  *poolInfo        `json:"poolInfo,omitempty"`
+	OnAllTasksComplete        string           `json:"onAllTasksComplete,omitempty"`
+	OnTaskFailure             string           `json:"onTaskFailure,omitempty"`
+	NetworkConfiguration      json.RawMessage  `json:"networkConfiguration,omitempty"`
+	Metadata                  metadata         `json:"metadata,omitempty"`
 }
 
 type poolInfo struct {
@@ -92,6 +92,9 @@ func (j *jobSpec) completeProperties(scheduled bool) error {
 	if err := within("jobManagerTask", j.JobManagerTask.complete(*j.Constraints.MaxTaskRetryCount)); err != nil {
 		return err
 	}
+	if err := j.completePreparation(); err != nil {
+		return err
+	}
 	return j.Metadata.check()
 }
 
@@ -121,6 +124,9 @@ type job struct {
 	LastModified  store.Time       `json:"lastModified"`
 	ExecutionInfo jobExecutionInfo `json:"executionInfo"`
 
+	// Forced says that the end waits for no release task; it is not shown.
+	Forced bool `json:"forced,omitempty"`
+
 	row store.Job
 }
 
@@ -137,6 +143,9 @@ type jobDocument struct {
 	*job
 	URL  string `json:"url"`
 	ETag string `json:"eTag"`
+
+	// Forced is always false: it hides the job's own.
+	Forced bool `json:"forced,omitempty"`
 }
 
 var jobFields = fields{

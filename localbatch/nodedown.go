@@ -46,6 +46,9 @@ func (c *change) goDown(n *computeNode, state, option string) error {
 	case loseTasks:
 		c.stopAll(runs, lose)
 	}
+	if !awaits(option) {
+		c.stopJobTasks(c.s.jobTasks.ofNode(n.Key), lose)
+	}
 	c.thenBeside(func() { c.s.takeDown(n.Key) })
 	return c.saveNode(n)
 }
@@ -84,6 +87,9 @@ func (s *Service) takeDown(key int64) {
 }
 
 func (c *change) takeDown(n *computeNode) error {
+	if err := c.settleReleases(n.Key); err != nil {
+		return err
+	}
 	switch n.State {
 	case leavingPool:
 		if err := c.s.endDaemons(n.ID); err != nil {
@@ -150,7 +156,7 @@ func (s *Service) endBoot(key int64) bool {
 // is gone, up, or busy.
 func (c *change) emptiedNode(key int64) (*computeNode, error) {
 	row, ok, err := c.NodeByKey(key)
-	if err != nil || !ok || !isDown(row.State) || row.RunningTasks > 0 || len(c.s.runs.ofNode(key)) > 0 {
+	if err != nil || !ok || !isDown(row.State) || row.RunningTasks > 0 || len(c.s.runs.ofNode(key)) > 0 || len(c.s.jobTasks.ofNode(key)) > 0 {
 		return nil, err
 	}
 	return readNode(row)
@@ -180,6 +186,9 @@ func (c *change) wipe(n *computeNode) error {
 	}
 	c.s.discard(c.s.nodeDir(n.ID))
 	if err := c.ForgetNodeFiles(n.ID); err != nil {
+		return err
+	}
+	if err := c.wipePreparations(n.Key); err != nil {
 		return err
 	}
 	return c.saveNode(n)

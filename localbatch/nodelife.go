@@ -56,9 +56,10 @@ func (s *Service) boot(key int64) {
 }
 
 func (s *Service) bootNode(ctx context.Context, key int64) error {
-	n, err := s.changeNode(key, func(c *change, n *computeNode, p *pool) {
+	n, err := s.changeNode(key, func(c *change, n *computeNode, p *pool) error {
 		n.move(starting, c.now)
 		n.LastBootTime, n.StartTask, n.StartTaskInfo = c.now, p.StartTask, nil
+		return c.rebootPreparations(n.Key)
 	})
 	if err != nil || n == nil {
 		return err
@@ -85,10 +86,11 @@ func (s *Service) bootNode(ctx context.Context, key int64) error {
 // runStartTask tries the start task as often as it may be tried.
 func (s *Service) runStartTask(ctx context.Context, key int64) error {
 	var command node.Task
-	n, err := s.changeNode(key, func(c *change, n *computeNode, p *pool) {
+	n, err := s.changeNode(key, func(c *change, n *computeNode, p *pool) error {
 		n.StartTaskInfo = &startTaskInfo{State: running, StartTime: c.now}
 		n.move(waitingForStartTask, c.now)
 		command = s.startCommand(p, n)
+		return nil
 	})
 	if err != nil || n == nil {
 		return err
@@ -122,47 +124,49 @@ func (s *Service) runStartTask(ctx context.Context, key int64) error {
 
 // endStartTask writes down what came of a try and says whether there is another.
 func (s *Service) endStartTask(key int64, result node.Result) (again bool, err error) {
-	_, err = s.changeNode(key, func(c *change, n *computeNode, p *pool) {
+	_, err = s.changeNode(key, func(c *change, n *computeNode, p *pool) error {
 		info, spec := n.StartTaskInfo, n.StartTask
 		n.Process = ""
-		exited := result.Failure != nil && result.Failure.Code == node.FailureExitCode
-		again = exited && (*spec.MaxTaskRetryCount < 0 || info.RetryCount < *spec.MaxTaskRetryCount)
+		again = retryable(result, *spec.MaxTaskRetryCount, info.RetryCount)
 		info.ExitCode, info.FailureInfo, info.Result = result.ExitCode, failureOf(result.Failure), resultOf(result.Failure)
 		if again {
 			info.RetryCount++
 			info.LastRetryTime = c.now
-			return
+			return nil
 		}
 		info.State, info.EndTime = completed, c.now
 		switch {
 		case !*spec.WaitForSuccess:
 		case result.Failure == nil:
-			c.open(n, p)
+			return c.open(n, p)
 		default:
 			n.move(startTaskFailed, c.now)
+			return c.settleReleases(n.Key)
 		}
+		return nil
 	})
 	return again, err
 }
 
 // openNode lets a node that has booted take tasks.
 func (s *Service) openNode(key int64) error {
-	_, err := s.changeNode(key, func(c *change, n *computeNode, p *pool) { c.open(n, p) })
+	_, err := s.changeNode(key, func(c *change, n *computeNode, p *pool) error { return c.open(n, p) })
 	return err
 }
 
-func (c *change) open(n *computeNode, p *pool) {
+func (c *change) open(n *computeNode, p *pool) error {
 	n.Open = n.SchedulingState == enabled
 	if n.State != running && n.State != offline {
 		n.move(idle, c.now)
 	}
 	settleNode(&n.Node, c.now)
 	c.assign(p.ID)
+	return c.settleReleases(n.Key)
 }
 
 // changeNode changes a node that is booting. The node is nil when it is gone,
 // or going down, meanwhile.
-func (s *Service) changeNode(key int64, f func(*change, *computeNode, *pool)) (*computeNode, error) {
+func (s *Service) changeNode(key int64, f func(*change, *computeNode, *pool) error) (*computeNode, error) {
 	var n *computeNode
 	err := s.change(func(c *change) error {
 		n = nil
@@ -177,22 +181,16 @@ func (s *Service) changeNode(key int64, f func(*change, *computeNode, *pool)) (*
 		if n, err = readNode(row); err != nil {
 			return err
 		}
-		f(c, n, p)
+		if err := f(c, n, p); err != nil {
+			return err
+		}
 		return c.saveNode(n)
 	})
 	return n, err
 }
 
 func (s *Service) recordStartTask(key int64, pgid int) {
-	identity, err := node.ProcessIdentity(pgid)
-	if err != nil {
-		return // it is over already
-	}
-	process := fmt.Sprintf("%d %s", pgid, identity)
-	err = s.store.Post(func(tx *store.Tx) error { return tx.SetNodeProcess(key, process) })
-	if err != nil {
-		s.log.Warn("a start task's process could not be recorded", "process", pgid, "error", err)
-	}
+	s.recordProcess(pgid, func(tx *store.Tx, process string) error { return tx.SetNodeProcess(key, process) })
 }
 
 // leaveNode takes an ended run off its node.

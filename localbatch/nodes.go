@@ -70,7 +70,7 @@ func (s *Service) disableScheduling(r *http.Request) (reply, error) {
 	if err := oneOf("nodeDisableSchedulingOption", option, requeueTasks, terminateTasks, awaitTasks); err != nil {
 		return reply{}, err
 	}
-	return s.setScheduling(r, disabled, func(c *change, n *computeNode, _ *pool) {
+	return s.setScheduling(r, disabled, func(c *change, n *computeNode, _ *pool) error {
 		n.Open = false
 		switch *option {
 		case requeueTasks:
@@ -78,18 +78,20 @@ func (s *Service) disableScheduling(r *http.Request) (reply, error) {
 		case terminateTasks:
 			c.stopAll(s.runs.ofNode(n.Key), terminate)
 		}
+		return nil
 	})
 }
 
 func (s *Service) enableScheduling(r *http.Request) (reply, error) {
-	return s.setScheduling(r, enabled, func(c *change, n *computeNode, p *pool) {
+	return s.setScheduling(r, enabled, func(c *change, n *computeNode, p *pool) error {
 		if n.State == offline || n.State == running {
-			c.open(n, p)
+			return c.open(n, p)
 		}
+		return nil
 	})
 }
 
-func (s *Service) setScheduling(r *http.Request, state string, f func(*change, *computeNode, *pool)) (reply, error) {
+func (s *Service) setScheduling(r *http.Request, state string, f func(*change, *computeNode, *pool) error) (reply, error) {
 	err := s.change(func(c *change) error {
 		p, n, err := findNode(c.Tx, r.PathValue("pool"), r.PathValue("node"))
 		if err != nil {
@@ -99,7 +101,9 @@ func (s *Service) setScheduling(r *http.Request, state string, f func(*change, *
 			return conflict("NodeAlreadyInTargetSchedulingState", "The specified node is already in the target scheduling state.")
 		}
 		n.SchedulingState = state
-		f(c, n, p)
+		if err := f(c, n, p); err != nil {
+			return err
+		}
 		settleNode(&n.Node, c.now)
 		return c.saveNode(n)
 	})

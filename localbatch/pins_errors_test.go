@@ -98,6 +98,8 @@ var errorPins = []pin{
 	{name: "JobBeingTerminated", prepare: jobIs("terminating"), request: posts("/jobs/job/tasks", `{"id":"late","commandLine":"true"}`)},
 	{name: "JobBeingDeleted", prepare: jobIs("deleting"), request: posts("/jobs/job/terminate", "")},
 	{name: "JobPreparationTaskNotSpecified", prepare: jobIs("active"), request: reads("/jobs/job/jobpreparationandreleasetaskstatus")},
+	{name: "TaskIdSameAsJobPreparationTask", prepare: preparation, request: posts("/jobs/prepared/tasks", `{"id":"JobPreparation","commandLine":"true"}`)},
+	{name: "TaskIdSameAsJobReleaseTask", request: posts("/jobs/prepared/tasks", `{"id":"JobRelease","commandLine":"true"}`)},
 	{name: "JobWithSameIdExists", request: posts("/jobschedules", `{"id":"job",`+newSchedule+`}`)},
 	{name: "JobScheduleExists", prepare: schedule, request: posts("/jobschedules", `{"id":"Schedule",`+newSchedule+`}`)},
 	{name: "JobScheduleWithSameIdExists", request: posts("/jobs", `{"id":"schedule","poolInfo":{"poolId":"pool"}}`)},
@@ -141,6 +143,8 @@ func schedule(s *stage) {
 func scheduleIs(state string) func(*stage) {
 	return func(s *stage) { require.NoError(s.t, s.service.SetScheduleState("schedule", state)) }
 }
+
+func preparation(s *stage) { s.job("prepared", "pool", prepared("true"), released("true")) }
 
 func poolIs(state, allocation string) func(*stage) {
 	return func(s *stage) { require.NoError(s.t, s.service.SetPoolState("pool", state, allocation)) }

@@ -28,12 +28,13 @@ type room struct {
 	pool     *pool
 	nodes    []store.Node
 	changed  []bool
-	reserved int // the index of a node that is being emptied for a task, or -1
+	reserved int            // the index of a node that is being emptied for a task, or -1
+	barred   map[int64]bool // nodes that the job at hand cannot use
 }
 
 // free is the number of slots that the node i has left.
 func (r *room) free(i int) int32 {
-	if r.nodes[i].Exclusive || i == r.reserved {
+	if r.nodes[i].Exclusive || i == r.reserved || r.barred[r.nodes[i].Key] {
 		return 0
 	}
 	return r.pool.TaskSlotsPerNode - r.nodes[i].RunningSlots

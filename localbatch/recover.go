@@ -28,6 +28,19 @@ func (s *Service) recover() error {
 	)
 }
 
+// recordProcess writes down the leader of a session that is to be ended by the
+// next service, should this one die. set has a row take it.
+func (s *Service) recordProcess(pgid int, set func(tx *store.Tx, process string) error) {
+	identity, err := node.ProcessIdentity(pgid)
+	if err != nil {
+		return // it is over already
+	}
+	process := fmt.Sprintf("%d %s", pgid, identity)
+	if err := s.store.Post(func(tx *store.Tx) error { return set(tx, process) }); err != nil {
+		s.log.Warn("a process could not be recorded", "process", pgid, "error", err)
+	}
+}
+
 // endOrphans ends the processes that the earlier service could not, because it
 // was killed itself. Nothing starts before they are gone: they may be writing
 // to the directories that their tasks get again.
@@ -42,8 +55,15 @@ func (s *Service) endOrphans() error {
 			processes = append(processes, t.Process)
 		}
 		nodes, err := tx.NodesWithProcess()
+		if err != nil {
+			return err
+		}
 		for _, n := range nodes {
 			processes = append(processes, n.Process)
+		}
+		preparations, err := tx.PreparationsWithProcess()
+		for _, p := range preparations {
+			processes = append(processes, p.Process)
 		}
 		return err
 	})

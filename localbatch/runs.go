@@ -26,6 +26,7 @@ type run struct {
 	manages         bool // it is its job's job manager task
 	exclusive       bool // it has its node for itself
 	command         node.Task
+	preparations    []*jobTask // what it waits for before it runs
 	ctx             context.Context
 	cancel          context.CancelFunc
 	ended           chan struct{} // closed when the end is written to the store

@@ -65,7 +65,8 @@ func (s *Service) enableSchedule(r *http.Request) (reply, error) {
 
 // terminateSchedule ends a schedule, and the job of it that is active.
 func (s *Service) terminateSchedule(r *http.Request) (reply, error) {
-	if _, err := boolParameter(r, "force"); err != nil { // nothing here outlasts its node, so there is nothing to force
+	force, err := boolParameter(r, "force")
+	if err != nil {
 		return reply{}, err
 	}
 	return s.changeSchedule(r, http.StatusAccepted, func(c *change, sch *jobSchedule) error {
@@ -78,6 +79,7 @@ func (s *Service) terminateSchedule(r *http.Request) (reply, error) {
 			return err
 		}
 		if j != nil && j.mustTakeTasks() == nil {
+			j.Forced = force
 			if err := c.terminateJob(j, terminateJobSchedule); err != nil {
 				return err
 			}
@@ -88,7 +90,8 @@ func (s *Service) terminateSchedule(r *http.Request) (reply, error) {
 
 // deleteSchedule deletes a schedule with all its jobs.
 func (s *Service) deleteSchedule(r *http.Request) (reply, error) {
-	if _, err := boolParameter(r, "force"); err != nil {
+	force, err := boolParameter(r, "force")
+	if err != nil {
 		return reply{}, err
 	}
 	answer, err := s.changeSchedule(r, http.StatusAccepted, func(c *change, sch *jobSchedule) error {
@@ -102,10 +105,10 @@ func (s *Service) deleteSchedule(r *http.Request) (reply, error) {
 			if err != nil {
 				return err
 			}
-			if j.State == deleting {
+			if j.State == deleting && !force {
 				continue
 			}
-			j.LastModified = c.now
+			j.LastModified, j.Forced = c.now, j.Forced || force
 			if err := c.deleteJob(j); err != nil {
 				return err
 			}

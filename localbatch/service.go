@@ -75,6 +75,7 @@ type Service struct {
 
 	runs      runs
 	records   records
+	jobTasks  jobTasks
 	boots     boots
 	deadlines timers // of jobs
 	comebacks timers // of nodes that are down

@@ -11,6 +11,9 @@ const (
 	// Tasks, and nodes with tasks.
 	running = "running"
 
+	// Tasks whose node waits for the job's preparation task.
+	preparing = "preparing"
+
 	// Jobs.
 	disabling   = "disabling"
 	disabled    = "disabled"

@@ -45,7 +45,7 @@ func plus(counts store.Counts, state string, n int32) store.Counts {
 	switch state {
 	case active:
 		counts.Active += n
-	case running:
+	case running, preparing:
 		counts.Running += n
 	case success:
 		counts.Succeeded += n
@@ -67,6 +67,9 @@ func (t *task) counted() string {
 func (s *Service) execute(r *run) {
 	defer close(r.ended)
 	defer r.cancel()
+	if r.preparations != nil && !s.awaitPreparation(r) {
+		return
+	}
 	s.noteRun(r.command.Dir, "begins")
 	result := s.machine.Run(r.ctx, r.command, func(pgid int) { s.records.add(r.task, pgid) })
 	s.noteRun(r.command.Dir, outcome(result))
@@ -134,11 +137,12 @@ func (c *change) concludeRun(t *task, spec *taskSpec, result node.Result) error 
 // mayRetry: only an exit code is retried, neither what went wrong before the
 // process nor an upload (Batch REST reference, "maxTaskRetryCount").
 func (t *task) mayRetry(spec *taskSpec, result node.Result) bool {
-	if result.Failure == nil || result.Failure.Code != node.FailureExitCode {
-		return false
-	}
-	limit := *spec.Constraints.MaxTaskRetryCount
-	return limit < 0 || t.Retries < limit
+	return retryable(result, *spec.Constraints.MaxTaskRetryCount, t.Retries)
+}
+
+func retryable(result node.Result, limit, retries int32) bool {
+	exited := result.Failure != nil && result.Failure.Code == node.FailureExitCode
+	return exited && (limit < 0 || retries < limit)
 }
 
 func (c *change) requeue(t *task) error {

@@ -141,7 +141,7 @@ func (s *Service) terminateTask(r *http.Request) (reply, error) {
 		switch t.State {
 		case completed:
 			return conflict("TaskCompleted", "The specified task is already in a completed state.")
-		case running:
+		case running, preparing:
 			c.stopAll(s.runs.where(func(r *run) bool { return r.task == t.Key }), terminate)
 			return nil
 		}

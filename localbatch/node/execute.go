@@ -121,7 +121,7 @@ func runProcess(ctx context.Context, cmd *exec.Cmd, t Task, onStart func(pgid in
 		<-killDone
 		killed = true
 	}
-	killLeftovers(pgid, began, t.Dir, t.Start)
+	killLeftovers(pgid, began, t.Dir, t.Start || t.Services)
 
 	// A process that did not exit with 0 is an error to exec, not to us.
 	if err := cmd.Wait(); cmd.ProcessState == nil {

@@ -42,6 +42,9 @@ type Task struct {
 	// What it starts in a session of its own, such as the daemon of a mounted
 	// file system, stays; [EndOrphansBelow] ends it with the node.
 	Start bool
+	// Services marks a job's preparation task: what it starts in a session of its
+	// own stays for the job's other tasks, as that of a start task does.
+	Services bool
 }
 
 // ResourceFile is put into the working directory before the command starts.

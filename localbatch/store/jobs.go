@@ -81,7 +81,10 @@ func (tx *Tx) AddCounts(job int64, tasks, slots Counts) error {
 		slots.Active, slots.Running, slots.Succeeded, slots.Failed, job)
 }
 
-// DeleteJob removes a job that has no tasks any more.
+// DeleteJob removes a job that has no tasks any more, and its preparations.
 func (tx *Tx) DeleteJob(key int64) error {
+	if err := tx.exec("DELETE FROM preparations WHERE job = ?", key); err != nil {
+		return err
+	}
 	return tx.exec("DELETE FROM jobs WHERE key = ?", key)
 }

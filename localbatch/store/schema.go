@@ -100,8 +100,18 @@ CREATE TABLE tasks (
 CREATE INDEX tasks_by_state ON tasks (job, state, id);
 CREATE INDEX tasks_by_result ON tasks (job, result, id) WHERE result IS NOT NULL;
 CREATE INDEX tasks_ready ON tasks (job, ready) WHERE ready IS NOT NULL;
-CREATE INDEX tasks_running ON tasks (key) WHERE state = 'running';
+CREATE INDEX tasks_running ON tasks (key) WHERE state IN ('running', 'preparing');
 CREATE INDEX tasks_with_files ON tasks (files_until) WHERE files_until IS NOT NULL;
+CREATE TABLE preparations (
+  job     INTEGER NOT NULL,
+  node    INTEGER NOT NULL,
+  pool_id TEXT NOT NULL,
+  node_id TEXT NOT NULL,
+  process TEXT NOT NULL,
+  body    BLOB NOT NULL,
+  PRIMARY KEY (job, node)
+);
+CREATE INDEX preparations_of_node ON preparations (node);
 ` + dependencySchema
 
 // Only jobs whose tasks depend on each other have rows in these tables. A

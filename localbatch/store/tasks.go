@@ -76,9 +76,10 @@ func (tx *Tx) ReadyTasks(job int64, slots int32, after Task, limit int) ([]Task,
 		job, after.Ready, after.Key, slots, limit)
 }
 
-// RunningTasks lists the running tasks of all jobs.
+// RunningTasks lists the tasks of all jobs that are on a node: the running ones
+// and those that wait there for their job's preparation task.
 func (tx *Tx) RunningTasks() ([]Task, error) {
-	return all(tx, scanTask, "SELECT "+taskColumns+" FROM tasks WHERE state = 'running' ORDER BY key")
+	return all(tx, scanTask, "SELECT "+taskColumns+" FROM tasks WHERE state IN ('running', 'preparing') ORDER BY key")
 }
 
 // TasksWithFiles lists at most limit tasks whose directories are still there,
