@@ -7,6 +7,8 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/Azure/azure-sdk-for-go/sdk/batch/azbatch"
 	"github.com/stretchr/testify/require"
+
+	"github.com/durabatch/durabatch/localbatch"
 )
 
 func autoPool(nodes int32, adjust ...func(*azbatch.AutoPoolSpecification)) *azbatch.PoolInfo {
@@ -118,6 +120,40 @@ func TestAutoPoolIsKept(t *testing.T) {
 		return err != nil
 	})
 	w.steady(pool)
+}
+
+func TestAutoPoolCannotBeMade(t *testing.T) {
+	t.Parallel()
+	clock := &localbatch.TestClock{}
+	w := start(t, func(o *localbatch.Options) { o.Clock, o.Quotas.Pools = clock, to.Ptr(0) })
+	_, err := w.CreateJob(ctx, azbatch.CreateJobContent{ID: to.Ptr("job"), PoolInfo: autoPool(1)}, nil)
+	require.NoError(t, err)
+	job := w.jobState("job", azbatch.JobStateCompleted)
+	require.Nil(t, job.ExecutionInfo.PoolID)
+	require.NotNil(t, job.ExecutionInfo.StartTime)
+	require.NotNil(t, job.ExecutionInfo.EndTime)
+	failed := job.ExecutionInfo.SchedulingError
+	require.Equal(t, "AutoPoolCreationFailedWithQuotaReached", *failed.Code)
+	require.Equal(t, azbatch.ErrorCategoryUserError, *failed.Category)
+	require.NotEmpty(t, *failed.Message)
+	require.Equal(t, "Reason", *failed.Details[0].Name)
+	require.Contains(t, *failed.Details[0].Value, "the quota is 0")
+	_, err = w.CreateTask(ctx, "job", taskContent("one", "true"), nil)
+	refused(t, err, http.StatusConflict, "JobCompleted")
+
+	shared := func(s *azbatch.JobSpecification) {
+		s.PoolInfo = autoPool(0, func(a *azbatch.AutoPoolSpecification) {
+			a.PoolLifetimeOption = to.Ptr(azbatch.PoolLifetimeOptionJobSchedule)
+		})
+	}
+	w.schedule("daily", daily(), shared)
+	w.schedule("once", azbatch.JobScheduleConfiguration{}, shared)
+	require.NotNil(t, w.jobState("daily:job-1", azbatch.JobStateCompleted).ExecutionInfo.SchedulingError)
+	w.untilScheduleIs("once", azbatch.JobScheduleStateCompleted)
+	w.setFaults(`{"quotas": {"pools": 1}}`)
+	clock.Advance(day)
+	w.untilRecentJobIs("daily", "daily:job-2")
+	require.True(t, w.exists(*w.jobState("daily:job-2", azbatch.JobStateActive).ExecutionInfo.PoolID))
 }
 
 func TestPoolInfoIsChecked(t *testing.T) {

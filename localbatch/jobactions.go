@@ -89,6 +89,11 @@ func (s *Service) enableJob(r *http.Request) (reply, error) {
 		if j.State != disabled && j.State != disabling {
 			return wrongState("the job is not disabled")
 		}
+		if j.State == disabled { // and so is not counted
+			if err := c.mayAddJob(); err != nil {
+				return err
+			}
+		}
 		j.moveTo(enabling, c.now)
 		c.thenBeside(func() { s.settleJob(j.row.Key) })
 		return c.saveJob(j)

@@ -32,6 +32,22 @@ func TestQuotasOfPoolsAndJobs(t *testing.T) {
 	_, err = w.CreateJob(ctx, second, nil)
 	require.NoError(t, err, "a completed job does not count")
 
+	option := azbatch.DisableJobOptionWait
+	_, err = w.DisableJob(ctx, "second", azbatch.DisableJobContent{DisableTasks: &option}, nil)
+	require.NoError(t, err)
+	w.jobState("second", azbatch.JobStateDisabled)
+	w.job("third", "one") // in its place
+	_, err = w.EnableJob(ctx, "second", nil)
+	refused(t, err, 409, "ActiveJobAndScheduleQuotaReached")
+	_, err = w.DeleteJob(ctx, "third", nil)
+	require.NoError(t, err)
+	eventually(t, "the job is gone", func() bool {
+		_, err := w.GetJob(ctx, "third", nil)
+		return err != nil
+	})
+	_, err = w.EnableJob(ctx, "second", nil)
+	require.NoError(t, err)
+
 	w.setFaults(`{"quotas": {"pools": 3, "activeJobsAndSchedules": 0}}`)
 	_, err = w.CreatePool(ctx, poolContent("three", 0), nil)
 	require.NoError(t, err)

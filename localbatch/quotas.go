@@ -12,9 +12,10 @@ func (s *Service) quotas() faults.Quotas {
 	return s.faults.Load().Quotas().Or(s.opts.Quotas)
 }
 
-// mayAddJob refuses a job or a job schedule that is one too many. Those that
-// are completed do not count (Azure documentation, "Batch service quotas and
-// limits"). The jobs that a schedule makes by itself are not refused.
+// mayAddJob refuses a job or a job schedule that is one too many, be it new or
+// enabled again. Those that are completed do not count (Azure documentation,
+// "Batch service quotas and limits"). The jobs that a schedule makes by itself
+// are not refused.
 func (c *change) mayAddJob() error {
 	quota := c.s.quotas().ActiveJobsAndSchedules
 	if quota == nil {

@@ -58,6 +58,9 @@ func (s *Service) enableSchedule(r *http.Request) (reply, error) {
 		if sch.State != disabled {
 			return wrongState("the job schedule is not disabled")
 		}
+		if err := c.mayAddJob(); err != nil { // disabled, it is not counted
+			return err
+		}
 		sch.moveTo(active, c.now)
 		return c.advance(sch)
 	})
