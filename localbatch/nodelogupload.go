@@ -1,7 +1,6 @@
 package localbatch
 
 import (
-	"context"
 	"net/http"
 
 	"github.com/google/uuid"
@@ -14,10 +13,10 @@ import (
 // Logs"). What goes wrong then is told to the service's log alone.
 func (s *Service) uploadNodeLogs(r *http.Request) (reply, error) {
 	var body struct {
-		ContainerURL      string      `json:"containerUrl"`
-		StartTime         store.Time  `json:"startTime"`
-		EndTime           store.Time  `json:"endTime"`
-		IdentityReference unsupported `json:"identityReference"`
+		ContainerURL      string             `json:"containerUrl"`
+		StartTime         store.Time         `json:"startTime"`
+		EndTime           store.Time         `json:"endTime"`
+		IdentityReference *identityReference `json:"identityReference"`
 	}
 	if err := readBody(r, &body); err != nil {
 		return reply{}, err
@@ -49,15 +48,15 @@ func (s *Service) uploadNodeLogs(r *http.Request) (reply, error) {
 		return reply{}, err
 	}
 	directory := p.ID + "/" + n.ID + "/" + uuid.NewString()
-	s.spawn(func() { s.putNodeLogs(s.ctx, body.ContainerURL, directory, files) })
+	s.spawn(func() { s.putNodeLogs(body.ContainerURL, body.IdentityReference.id(), directory, files) })
 	return reply{status: http.StatusOK, meta: "uploadbatchservicelogsresult", body: map[string]any{
 		"virtualDirectoryName": directory, "numberOfFilesUploaded": len(files),
 	}}, nil
 }
 
-func (s *Service) putNodeLogs(ctx context.Context, containerURL, directory string, files map[string][]byte) {
+func (s *Service) putNodeLogs(containerURL, identity, directory string, files map[string][]byte) {
 	for name, text := range files {
-		if err := s.machine.Put(ctx, containerURL, directory+"/"+name, text); err != nil && ctx.Err() == nil {
+		if err := s.machine.Put(s.ctx, containerURL, identity, directory+"/"+name, text); err != nil && s.ctx.Err() == nil {
 			s.log.Warn("the log of a node could not be uploaded", "error", err)
 		}
 	}

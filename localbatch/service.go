@@ -52,7 +52,14 @@ type Options struct {
 	// Faults is the fault plan that the service begins with. Default: nothing
 	// goes wrong.
 	Faults faults.Plan
-	// Machine runs the tasks.
+	// Identities are the managed identities that nodes have: the resource id of
+	// each, and the storage accounts that it opens to resource and output files.
+	// An identity that is not here opens none.
+	Identities map[string][]node.StorageAccount
+	// AutoStorage is the storage account that is linked to the Batch account:
+	// resource files name containers of it by autoStorageContainerName.
+	AutoStorage *node.StorageAccount
+	// Machine runs the tasks. Its Identities and AutoStorage are those above.
 	Machine node.Options
 	// Logger is where the service reports. Default: slog.Default().
 	Logger *slog.Logger
@@ -122,6 +129,7 @@ func New(opts Options) (*Service, error) {
 	if s.opts.Machine.Logger == nil {
 		s.opts.Machine.Logger = s.log
 	}
+	s.opts.Machine.Identities, s.opts.Machine.AutoStorage = s.opts.Identities, s.opts.AutoStorage
 	s.machine = node.NewMachine(s.opts.Machine)
 	var err error
 	if s.store, err = store.Open(s.opts.DataDir); err != nil {

@@ -64,27 +64,53 @@ func (u *userIdentity) complete(property string) (*userIdentity, error) {
 }
 
 type resourceFile struct {
-	AutoStorageContainerName unsupported `json:"autoStorageContainerName,omitzero"`
-	StorageContainerURL      string      `json:"storageContainerUrl,omitempty"`
-	HTTPURL                  string      `json:"httpUrl,omitempty"`
-	BlobPrefix               string      `json:"blobPrefix,omitempty"`
-	FilePath                 string      `json:"filePath,omitempty"`
-	FileMode                 string      `json:"fileMode,omitempty"`
-	IdentityReference        unsupported `json:"identityReference,omitzero"`
+	AutoStorageContainerName string             `json:"autoStorageContainerName,omitempty"`
+	StorageContainerURL      string             `json:"storageContainerUrl,omitempty"`
+	HTTPURL                  string             `json:"httpUrl,omitempty"`
+	BlobPrefix               string             `json:"blobPrefix,omitempty"`
+	FilePath                 string             `json:"filePath,omitempty"`
+	FileMode                 string             `json:"fileMode,omitempty"`
+	IdentityReference        *identityReference `json:"identityReference,omitempty"`
+}
+
+// identityReference names a managed identity of the node.
+type identityReference struct {
+	ResourceID string `json:"resourceId,omitempty"`
+}
+
+func (i *identityReference) id() string {
+	if i == nil {
+		return ""
+	}
+	return i.ResourceID
+}
+
+// sources counts what the file is to come from.
+func (f resourceFile) sources() int {
+	given := 0
+	for _, source := range []string{f.HTTPURL, f.StorageContainerURL, f.AutoStorageContainerName} {
+		if source != "" {
+			given++
+		}
+	}
+	return given
 }
 
 func checkResourceFiles(files []resourceFile) error {
 	const property = "resourceFiles"
 	for _, f := range files {
 		switch {
-		case (f.HTTPURL == "") == (f.StorageContainerURL == ""):
-			return invalidProperty(property, f.FilePath, "exactly one of httpUrl and storageContainerUrl is given")
+		case f.sources() != 1:
+			return invalidProperty(property, f.FilePath, "exactly one of httpUrl, storageContainerUrl and autoStorageContainerName is given")
 		case f.HTTPURL != "" && f.FilePath == "":
 			return missingProperty(property + ".filePath")
 		case f.HTTPURL != "" && f.BlobPrefix != "":
-			return invalidProperty(property+".blobPrefix", f.BlobPrefix, "it goes with storageContainerUrl only")
+			return invalidProperty(property+".blobPrefix", f.BlobPrefix, "it goes with containers only")
 		case path.IsAbs(f.FilePath) || strings.HasPrefix(path.Clean(f.FilePath)+"/", "../"):
 			return invalidProperty(property+".filePath", f.FilePath, "it is relative to the working directory and may not leave it")
+		}
+		if f.AutoStorageContainerName != "" {
+			continue
 		}
 		if err := checkURL(property, f.HTTPURL+f.StorageContainerURL); err != nil {
 			return err
@@ -107,6 +133,7 @@ func nodeResourceFiles(files []resourceFile) []node.ResourceFile {
 	for _, f := range files {
 		list = append(list, node.ResourceFile{
 			HTTPURL: f.HTTPURL, ContainerURL: f.StorageContainerURL, BlobPrefix: f.BlobPrefix,
+			AutoStorageContainer: f.AutoStorageContainerName, Identity: f.IdentityReference.id(),
 			FilePath: f.FilePath, FileMode: f.FileMode,
 		})
 	}

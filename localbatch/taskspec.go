@@ -47,10 +47,10 @@ type outputDestination struct {
 }
 
 type outputContainer struct {
-	Path              string      `json:"path,omitempty"`
-	ContainerURL      string      `json:"containerUrl"`
-	IdentityReference unsupported `json:"identityReference,omitzero"`
-	UploadHeaders     []nameValue `json:"uploadHeaders,omitempty"`
+	Path              string             `json:"path,omitempty"`
+	ContainerURL      string             `json:"containerUrl"`
+	IdentityReference *identityReference `json:"identityReference,omitempty"`
+	UploadHeaders     []nameValue        `json:"uploadHeaders,omitempty"`
 }
 
 type outputUploadConfig struct {
@@ -151,7 +151,7 @@ func nodeOutputFiles(files []outputFile) []node.OutputFile {
 			headers[h.Name] = h.Value
 		}
 		list = append(list, node.OutputFile{
-			FilePattern: f.FilePattern, ContainerURL: target.ContainerURL, Path: target.Path,
+			FilePattern: f.FilePattern, ContainerURL: target.ContainerURL, Identity: target.IdentityReference.id(), Path: target.Path,
 			Condition: node.Condition(f.UploadOptions.UploadCondition), UploadHeaders: headers,
 		})
 	}

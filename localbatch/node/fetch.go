@@ -63,14 +63,18 @@ func (m *Machine) plan(ctx context.Context, files []ResourceFile) ([]download, e
 			return nil, err
 		}
 		switch {
-		case (file.HTTPURL == "") == (file.ContainerURL == ""):
+		case !file.hasOneSource():
 			return nil, pathFailure(file.FilePath, "a resource file needs either an httpUrl or a container")
 		case file.HTTPURL != "":
 			target, err := targetPath("", file.FilePath)
 			if err != nil {
 				return nil, err
 			}
-			add(download{file.HTTPURL, target, mode})
+			address, err := m.withAccess(file.HTTPURL, file.Identity)
+			if err != nil {
+				return nil, downloadFailure(download{address: file.HTTPURL, target: target}, err)
+			}
+			add(download{address, target, mode})
 		default:
 			if err := m.planContainer(ctx, file, mode, add); err != nil {
 				return nil, err
@@ -80,9 +84,23 @@ func (m *Machine) plan(ctx context.Context, files []ResourceFile) ([]download, e
 	return plan, nil
 }
 
+func (f ResourceFile) hasOneSource() bool {
+	given := 0
+	for _, source := range []string{f.HTTPURL, f.ContainerURL, f.AutoStorageContainer} {
+		if source != "" {
+			given++
+		}
+	}
+	return given == 1
+}
+
 // planContainer adds every blob of a container that begins with the prefix.
 func (m *Machine) planContainer(ctx context.Context, file ResourceFile, mode fs.FileMode, add func(download)) error {
-	client, err := m.containerClient(file.ContainerURL)
+	address, err := m.containerAddress(file)
+	if err != nil {
+		return listFailure(file, err)
+	}
+	client, err := m.containerClient(address)
 	if err != nil {
 		return listFailure(file, err)
 	}
@@ -110,6 +128,13 @@ func (m *Machine) planContainer(ctx context.Context, file ResourceFile, mode fs.
 		}
 	}
 	return nil
+}
+
+func (m *Machine) containerAddress(file ResourceFile) (string, error) {
+	if file.AutoStorageContainer != "" {
+		return m.autoStorageContainer(file.AutoStorageContainer)
+	}
+	return m.withAccess(file.ContainerURL, file.Identity)
 }
 
 // targetPath is name below dir, relative to the working directory, and refuses
@@ -153,5 +178,9 @@ func listFailure(file ResourceFile, err error) error {
 	case timedOut(err):
 		code, message = ResourceContainerListTimedOut, "The container of a resource file could not be listed in time"
 	}
-	return failure(code, message, "ContainerSource", source(file.ContainerURL), "BlobPrefix", file.BlobPrefix, "Message", plain(err).Error())
+	place := file.AutoStorageContainer
+	if place == "" {
+		place = source(file.ContainerURL)
+	}
+	return failure(code, message, "ContainerSource", place, "BlobPrefix", file.BlobPrefix, "Message", plain(err).Error())
 }

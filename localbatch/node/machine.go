@@ -27,6 +27,11 @@ type Options struct {
 	// RetryDelay is the pause before a request's second try; each further one
 	// is twice as long. Default: 500 ms.
 	RetryDelay time.Duration
+	// Identities are the managed identities that the node has: the resource id
+	// of each, in any case of letters, and the storage accounts that it opens.
+	Identities map[string][]StorageAccount
+	// AutoStorage is the storage account that is linked to the Batch account.
+	AutoStorage *StorageAccount
 }
 
 // Machine runs tasks. It may run any number at the same time.
@@ -39,6 +44,9 @@ type Machine struct {
 	delay     time.Duration
 	stall     time.Duration // how long a download may stand still
 	root      bool
+
+	identities  map[string][]StorageAccount
+	autoStorage *StorageAccount
 }
 
 // NewMachine makes a Machine.
@@ -52,6 +60,9 @@ func NewMachine(opts Options) *Machine {
 		delay:     opts.RetryDelay,
 		stall:     time.Minute,
 		root:      os.Geteuid() == 0,
+
+		identities:  opts.Identities,
+		autoStorage: opts.AutoStorage,
 	}
 	if m.logger == nil {
 		m.logger = slog.Default()

@@ -6,9 +6,10 @@ import (
 )
 
 // Put stores content as the blob of this name, in a container with a SAS that
-// may create and write. It is tried as often as an output file is.
-func (m *Machine) Put(ctx context.Context, containerURL, blob string, content []byte) error {
-	client, err := m.containerClient(containerURL)
+// may create and write, or one that identity opens. It is tried as often as an
+// output file is.
+func (m *Machine) Put(ctx context.Context, containerURL, identity, blob string, content []byte) error {
+	client, err := m.containerClientFor(containerURL, identity)
 	if err == nil {
 		_, err = client.NewBlockBlobClient(blob).UploadBuffer(ctx, content, nil)
 	}

@@ -80,6 +80,16 @@ func (m *Machine) containerClient(address string) (*container.Client, error) {
 	}})
 }
 
+// containerClientFor reaches a container by the rights of an identity, if one
+// is given.
+func (m *Machine) containerClientFor(address, identity string) (*container.Client, error) {
+	address, err := m.withAccess(address, identity)
+	if err != nil {
+		return nil, err
+	}
+	return m.containerClient(address)
+}
+
 const (
 	maxPause   = 30 * time.Second
 	tryTimeout = 15 * time.Minute // enough for 256 MB at 300 KB/s, the most that one request sends
@@ -138,6 +148,10 @@ func retryableStatus(status int) bool {
 
 // statusOf is the HTTP status in an error, or 0.
 func statusOf(err error) int {
+	var denied *accessError
+	if errors.As(err, &denied) {
+		return http.StatusForbidden
+	}
 	var s *statusError
 	if errors.As(err, &s) {
 		return s.status

@@ -48,7 +48,7 @@ type Task struct {
 }
 
 // ResourceFile is put into the working directory before the command starts.
-// Exactly one of HTTPURL and ContainerURL is set.
+// Exactly one of HTTPURL, ContainerURL and AutoStorageContainer is set.
 type ResourceFile struct {
 	// HTTPURL is one file at an http or https address. FilePath is required.
 	HTTPURL string
@@ -57,6 +57,12 @@ type ResourceFile struct {
 	// fetched, each to its whole name below the directory FilePath.
 	ContainerURL string
 	BlobPrefix   string
+	// AutoStorageContainer is the name of a container in the storage account
+	// that is linked to the Batch account; it is fetched as ContainerURL is.
+	AutoStorageContainer string
+	// Identity is the resource id of the managed identity that opens HTTPURL or
+	// ContainerURL in place of a SAS.
+	Identity string
 	// FilePath is relative to the working directory and may not leave it.
 	FilePath string
 	// FileMode is octal, such as "0755". Default: "0770".
@@ -73,8 +79,10 @@ type OutputFile struct {
 	// leading dot is only matched by a dot. Any of these characters stands for
 	// itself in brackets: [*].
 	FilePattern string
-	// ContainerURL is a blob container with a SAS that may create and write.
+	// ContainerURL is a blob container with a SAS that may create and write, or
+	// one that Identity, the resource id of a managed identity, opens.
 	ContainerURL string
+	Identity     string
 	// Path is the blob's name if FilePattern has no wildcard, otherwise what
 	// comes before it, as a directory. The rest of the blob's name is then the
 	// file's path relative to the working directory, or to the task's root if

@@ -65,7 +65,7 @@ func (m *Machine) uploadMatches(ctx context.Context, d *directory, output Output
 		log.note("no file matches %q", output.FilePattern)
 		return
 	}
-	client, err := m.containerClient(output.ContainerURL)
+	client, err := m.containerClientFor(output.ContainerURL, output.Identity)
 	if err != nil {
 		fail(err)
 		return
