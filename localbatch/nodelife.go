@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"time"
 
 	"github.com/durabatch/durabatch/localbatch/node"
 	"github.com/durabatch/durabatch/localbatch/store"
@@ -56,7 +55,9 @@ func (s *Service) boot(key int64) {
 }
 
 func (s *Service) bootNode(ctx context.Context, key int64) error {
+	var poolID string
 	n, err := s.changeNode(key, func(c *change, n *computeNode, p *pool) error {
+		poolID = p.ID
 		n.move(starting, c.now)
 		n.LastBootTime, n.StartTask, n.StartTaskInfo = c.now, p.StartTask, nil
 		return c.rebootPreparations(n.Key)
@@ -72,21 +73,27 @@ func (s *Service) bootNode(ctx context.Context, key int64) error {
 			return fmt.Errorf("make the directories of node %s: %w", n.ID, err)
 		}
 	}
-	select {
-	case <-time.After(s.opts.BootTime):
-	case <-ctx.Done():
-		return ctx.Err()
+	mishap := s.nodeMishap(poolID, n)
+	if err := s.pause(ctx, s.opts.BootTime+mishap.delay()); err != nil {
+		return err
 	}
 	if n.StartTask == nil {
-		return s.openNode(key)
+		err = s.openNode(key)
+	} else {
+		err = s.runStartTask(ctx, key)
 	}
-	return s.runStartTask(ctx, key)
+	if err == nil {
+		s.befall(poolID, n, mishap)
+	}
+	return err
 }
 
 // runStartTask tries the start task as often as it may be tried.
 func (s *Service) runStartTask(ctx context.Context, key int64) error {
 	var command node.Task
+	var poolID string
 	n, err := s.changeNode(key, func(c *change, n *computeNode, p *pool) error {
+		poolID = p.ID
 		n.StartTaskInfo = &startTaskInfo{State: running, StartTime: c.now}
 		n.move(waitingForStartTask, c.now)
 		command = s.startCommand(p, n)
@@ -100,26 +107,36 @@ func (s *Service) runStartTask(ctx context.Context, key int64) error {
 			return err
 		}
 	}
-	if command.Elevated { // package managers of one machine wait for each other's lock, or fail over it
-		select {
-		case s.elevated <- struct{}{}:
-			defer func() { <-s.elevated }()
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
 	for {
-		s.noteRun(command.Dir, "begins")
-		result := s.machine.Run(ctx, command, func(pgid int) { s.recordStartTask(key, pgid) })
-		s.noteRun(command.Dir, outcome(result))
-		if ctx.Err() != nil {
-			return ctx.Err()
+		command, err := s.faultyStartTask(ctx, poolID, n.Dedicated, command)
+		if err != nil {
+			return err
+		}
+		result, err := s.tryStartTask(ctx, key, command)
+		if err != nil {
+			return err
 		}
 		again, err := s.endStartTask(key, result)
 		if err != nil || !again {
 			return err
 		}
 	}
+}
+
+// tryStartTask runs a start task once. An error: the boot is to end.
+func (s *Service) tryStartTask(ctx context.Context, key int64, command node.Task) (node.Result, error) {
+	if command.Elevated { // package managers of one machine wait for each other's lock, or fail over it
+		select {
+		case s.elevated <- struct{}{}:
+			defer func() { <-s.elevated }()
+		case <-ctx.Done():
+			return node.Result{}, ctx.Err()
+		}
+	}
+	s.noteRun(command.Dir, "begins")
+	result := s.machine.Run(ctx, command, func(pgid int) { s.recordStartTask(key, pgid) })
+	s.noteRun(command.Dir, outcome(result))
+	return result, ctx.Err()
 }
 
 // endStartTask writes down what came of a try and says whether there is another.

@@ -87,6 +87,7 @@ type Service struct {
 	deadlines timers // of jobs
 	comebacks timers // of nodes that are down
 	resizes   timers // of pools
+	mishaps   timers // of nodes, by the fault plan
 	schedules timers // of job schedules
 	nodeLogs  nodeLogs
 	elevated  chan struct{} // holds one token while an elevated start task runs
@@ -245,6 +246,7 @@ func (s *Service) Close() error {
 	s.deadlines.stop()
 	s.comebacks.stop()
 	s.resizes.stop()
+	s.mishaps.stop()
 	s.schedules.stop()
 	s.background.Wait()
 	s.nodeLogs.close()
