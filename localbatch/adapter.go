@@ -78,7 +78,7 @@ func (s *Service) failure(x exchange, err error) reply {
 			message: "Server encountered an internal error. Please try again after some time.",
 		}
 	}
-	return reply{status: known.status, failure: known}
+	return reply{status: known.status, failure: known, headers: known.headers}
 }
 
 // guard lets only those requests through to routes that this service is meant

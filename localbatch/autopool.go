@@ -52,7 +52,10 @@ func (a *autoPool) complete(scheduled bool) error {
 	if a.Pool == nil {
 		return missingProperty("pool")
 	}
-	return within("pool", a.Pool.completeProperties())
+	if err := a.Pool.completeProperties(); err != nil {
+		return within("pool", err)
+	}
+	return within("pool", a.Pool.completeAutoScale())
 }
 
 // newPool is a pool made from the specification: its id is the prefix and a

@@ -13,6 +13,7 @@ type apiError struct {
 	code    string
 	message string
 	values  []errorValue
+	headers http.Header
 }
 
 type errorValue struct {
@@ -66,6 +67,10 @@ func wrongState(format string, args ...any) *apiError {
 
 func notValidOnNode(reason string, args ...any) *apiError {
 	return conflict("OperationNotValidOnNode", "The specified operation is not valid on the node.").because(reason, args...)
+}
+
+func notValidOnPool(reason string) *apiError {
+	return conflict("OperationNotValidOnPool", "The specified operation is not valid on the pool.").because("%s", reason)
 }
 
 func missingProperty(name string) *apiError {

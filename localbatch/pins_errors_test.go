@@ -78,6 +78,10 @@ var errorPins = []pin{
 	{name: "EmptyMetadataKey", request: posts("/jobs", `{"id":"new","poolInfo":{"poolId":"pool"},"metadata":[{"name":"","value":"x"}]}`)},
 	{name: "InvalidInput", request: reads(goodTask + "/files/wd")},
 	{name: "InvalidRange", request: sends(http.MethodGet, goodTask+"/files/stdout.txt", "", "ocp-range", "bytes=10-19")},
+	{name: "InvalidAutoScalingSettings", request: posts("/pools", `{"id":"new",`+newPool+`,"enableAutoScale":true}`)},
+	{name: "AutoScalingFormulaSyntaxError", request: posts("/pools", `{"id":"new",`+newPool+`,"enableAutoScale":true,"autoScaleFormula":"$TargetDedicatedNodes = 2 +;"}`)},
+	{name: "AutoScalingFormulaTooLong", request: posts("/pools", `{"id":"new",`+newPool+`,"enableAutoScale":true,"autoScaleFormula":"x = 1`+strings.Repeat(" ", 10_000)+`"}`)},
+	{name: "TooManyEnableAutoScaleRequests", prepare: autoscale, request: posts("/pools/scaled/enableautoscale", `{"autoScaleFormula":"$TargetDedicatedNodes = 1"}`)},
 	{name: "TaskDependenciesNotSpecifiedOnJob", request: posts(tasksPath, `{"id":"new","commandLine":"true","dependsOn":{"taskIds":["good"]}}`)},
 	{name: "TaskDependencyListTooLong", prepare: dependencies, request: posts("/jobs/dependent/tasks",
 		`{"id":"new","commandLine":"true","dependsOn":{"taskIds":["`+strings.Repeat(strings.Repeat("a", 64)+`","`, 1000)+`b"]}}`)},
@@ -148,6 +152,12 @@ func scheduleIs(state string) func(*stage) {
 }
 
 func preparation(s *stage) { s.job("prepared", "pool", prepared("true"), released("true")) }
+
+func autoscale(s *stage) {
+	s.pool(scaled("scaled", "$TargetDedicatedNodes = 0"))
+	_, err := s.EnablePoolAutoScale(ctx, "scaled", azbatch.EnablePoolAutoScaleContent{AutoScaleFormula: to.Ptr("$TargetDedicatedNodes = 0")}, nil)
+	require.NoError(s.t, err)
+}
 
 func poolIs(state, allocation string) func(*stage) {
 	return func(s *stage) { require.NoError(s.t, s.service.SetPoolState("pool", state, allocation)) }

@@ -138,6 +138,7 @@ var volatile = []struct {
 	{regexp.MustCompile(`tvmps_[0-9a-f]{64}`), "tvmps_<64 hex>"},
 	{regexp.MustCompile(`0x8D[0-9A-F]{13}`), "<etag>"},
 	{regexp.MustCompile(`20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{0,6}[1-9])?Z`), "<time>"},
+	{regexp.MustCompile(`Retry-After: (2[0-9]|30)\b`), "Retry-After: <up to 30>"},
 	{regexp.MustCompile(`(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z]{2} 20\d\d \d\d:\d\d:\d\d GMT`), "<date>"},
 }
 

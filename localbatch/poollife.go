@@ -127,10 +127,11 @@ func (c *change) leastBusy(nodes []*computeNode, count int) []*computeNode {
 	return byLoad[:count]
 }
 
-// resizeDeadline is when the resize of a pool that is being resized is given up.
+// resizeDeadline is when the resize of a pool that is being resized is given
+// up, which is never with autoscale (Batch REST reference, "resizeTimeout").
 func (p *pool) resizeDeadline() store.Time {
 	limit, ok := p.ResizeTimeout.std()
-	if !ok {
+	if !ok || p.EnableAutoScale {
 		return store.Never
 	}
 	return p.AllocationStateTransitionTime.Add(limit)

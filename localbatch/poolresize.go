@@ -44,6 +44,9 @@ func (s *Service) resizePool(r *http.Request) (reply, error) {
 // startResize makes a steady pool a resizing one.
 func (s *Service) startResize(r *http.Request, f func(*change, *pool) error) (reply, error) {
 	p, err := s.changePool(r, func(c *change, p *pool) error {
+		if err := p.mustHaveFixedSize(); err != nil {
+			return err
+		}
 		if err := p.mustBeSteady(); err != nil {
 			return err
 		}

@@ -16,6 +16,9 @@ func (s *Service) createPool(r *http.Request) (reply, error) {
 	if err := p.complete(); err != nil {
 		return reply{}, err
 	}
+	if err := p.completeAutoScale(); err != nil {
+		return reply{}, err
+	}
 	if err := s.change(func(c *change) error { return c.addPool(p) }); err != nil {
 		return reply{}, err
 	}
@@ -34,6 +37,11 @@ func (c *change) addPool(p *pool) error {
 	p.CreationTime, p.LastModified = c.now, c.now
 	p.State, p.StateTransitionTime = active, c.now
 	p.AllocationState, p.AllocationStateTransitionTime = resizing, c.now
+	if p.EnableAutoScale {
+		if err := c.autoScale(p); err != nil {
+			return err
+		}
+	}
 	c.thenBeside(func() { c.s.settlePool(p.key) })
 	return c.savePool(p)
 }
@@ -151,6 +159,7 @@ func (c *change) deletePool(p *pool) {
 	p.State, p.StateTransitionTime = deleting, c.now
 	p.allocate(resizing, c.now)
 	c.thenBeside(func() { c.s.settlePool(p.key) })
+	c.then(func() { c.s.evaluations.forget(p.key) })
 }
 
 // poolPatch has the properties of a pool that can be changed: what is absent
@@ -186,8 +195,7 @@ func (s *Service) patchPool(r *http.Request) (reply, error) {
 				return err
 			}
 			if len(nodes) > 0 {
-				return conflict("OperationNotValidOnPool", "The specified operation is not valid on the pool.").
-					because("these properties can only be changed while the pool has no nodes")
+				return notValidOnPool("these properties can only be changed while the pool has no nodes")
 			}
 		}
 		patch.apply(&p.poolSpec)

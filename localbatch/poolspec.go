@@ -19,9 +19,9 @@ type poolSpec struct {
 	ResourceTags                 json.RawMessage   `json:"resourceTags,omitempty"`
 	TargetDedicatedNodes         int32             `json:"targetDedicatedNodes"`
 	TargetLowPriorityNodes       int32             `json:"targetLowPriorityNodes"`
-	EnableAutoScale              unsupported       `json:"enableAutoScale,omitzero"`
-	AutoScaleFormula             unsupported       `json:"autoScaleFormula,omitzero"`
-	AutoScaleEvaluationInterval  unsupported       `json:"autoScaleEvaluationInterval,omitzero"`
+	EnableAutoScale              bool              `json:"enableAutoScale"`
+	AutoScaleFormula             string            `json:"autoScaleFormula,omitempty"`
+	AutoScaleEvaluationInterval  *duration         `json:"autoScaleEvaluationInterval,omitempty"`
 	EnableInterNodeCommunication bool              `json:"enableInterNodeCommunication"`
 	NetworkConfiguration         json.RawMessage   `json:"networkConfiguration,omitempty"`
 	StartTask                    *startTask        `json:"startTask,omitempty"`
@@ -189,7 +189,6 @@ func (t *startTask) complete() (err error) {
 // pool is a pool as it is stored, and but for URL, ETag and counts as it is shown.
 type pool struct {
 	poolSpec
-	EnableAutoScale               bool          `json:"enableAutoScale"`
 	CreationTime                  store.Time    `json:"creationTime"`
 	LastModified                  store.Time    `json:"lastModified"`
 	State                         string        `json:"state"`
@@ -197,11 +196,14 @@ type pool struct {
 	AllocationState               string        `json:"allocationState"`
 	AllocationStateTransitionTime store.Time    `json:"allocationStateTransitionTime"`
 	ResizeErrors                  []resizeError `json:"resizeErrors,omitempty"`
+	AutoScaleRun                  *autoScaleRun `json:"autoScaleRun,omitempty"`
 
 	// NodeDeallocationOption is the last resize's; it is not shown.
 	NodeDeallocationOption string `json:"nodeDeallocationOption,omitempty"`
 	// Allocation is the resize's that goes on; it is not shown either.
 	Allocation *allocation `json:"allocation,omitempty"`
+	// AutoScaleSchedule is not shown either.
+	AutoScaleSchedule autoScaleSchedule `json:"autoScaleSchedule,omitzero"`
 
 	key int64
 }
@@ -220,9 +222,10 @@ type poolDocument struct {
 	CurrentDedicatedNodes   int32  `json:"currentDedicatedNodes"`
 	CurrentLowPriorityNodes int32  `json:"currentLowPriorityNodes"`
 
-	// NodeDeallocationOption and Allocation are always empty: they hide the pool's own.
-	NodeDeallocationOption string      `json:"nodeDeallocationOption,omitempty"`
-	Allocation             *allocation `json:"allocation,omitempty"`
+	// These are always empty: they hide the pool's own.
+	NodeDeallocationOption string            `json:"nodeDeallocationOption,omitempty"`
+	Allocation             *allocation       `json:"allocation,omitempty"`
+	AutoScaleSchedule      autoScaleSchedule `json:"autoScaleSchedule,omitzero"`
 }
 
 var poolFields = fields{

@@ -148,6 +148,9 @@ func (c *change) recoverPools() error {
 			}
 		}
 		c.thenBeside(func() { c.s.settlePool(p.key) })
+		if p.EnableAutoScale && p.State != deleting {
+			c.planEvaluation(p)
+		}
 	}
 	return nil
 }

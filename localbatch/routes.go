@@ -46,6 +46,9 @@ func (s *Service) operations() []route {
 		{name: "ReplacePoolProperties", pattern: "POST /pools/{pool}/updateproperties", handle: s.replacePoolProperties},
 		{name: "ResizePool", pattern: "POST /pools/{pool}/resize", handle: s.resizePool},
 		{name: "StopPoolResize", pattern: "POST /pools/{pool}/stopresize", handle: s.stopResize},
+		{name: "EnablePoolAutoScale", pattern: "POST /pools/{pool}/enableautoscale", handle: s.enableAutoScale},
+		{name: "DisablePoolAutoScale", pattern: "POST /pools/{pool}/disableautoscale", handle: s.disableAutoScale},
+		{name: "EvaluatePoolAutoScale", pattern: "POST /pools/{pool}/evaluateautoscale", handle: s.evaluateAutoScale},
 		{name: "RemoveNodes", pattern: "POST /pools/{pool}/removenodes", handle: s.removeNodes},
 		{name: "ListApplications", pattern: "GET /applications", handle: s.listApplications, parameters: pageParameters},
 		{name: "GetApplication", pattern: "GET /applications/{application}", handle: s.getApplication},
@@ -117,11 +120,6 @@ func (s *Service) operations() []route {
 // notOffered are the operations of Batch that this service answers with
 // UnsupportedOperation, and what they are for.
 var notOffered = map[string][]route{
-	"autoscale": {
-		{name: "EnablePoolAutoScale", pattern: "POST /pools/{pool}/enableautoscale"},
-		{name: "DisablePoolAutoScale", pattern: "POST /pools/{pool}/disableautoscale"},
-		{name: "EvaluatePoolAutoScale", pattern: "POST /pools/{pool}/evaluateautoscale"},
-	},
 	"certificates": {
 		{name: "CreateCertificate", pattern: "POST /certificates"},
 		{name: "ListCertificates", pattern: "GET /certificates"},

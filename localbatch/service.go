@@ -45,6 +45,11 @@ type Options struct {
 	BootTime time.Duration
 	// MaxNodes is the account's quota of nodes. Default: 1000.
 	MaxNodes int
+	// AutoScaleInterval is how often autoscale formulas are evaluated, whatever
+	// the pools' autoScaleEvaluationInterval, for tests that cannot wait for
+	// five minutes. Samples are taken, and enableautoscale can be called, as
+	// often, if that is more often than every 30 s. Default: as pools say.
+	AutoScaleInterval time.Duration
 	// Clock is what the service has time from. Default: the system's.
 	Clock Clock
 	// Quotas are the account's. Default: none. A fault plan can set others.
@@ -95,6 +100,10 @@ type Service struct {
 	faults    atomic.Pointer[faults.Injector]
 	counts    countLag
 
+	evaluations timers // of the formulas of pools
+	sampling    timers // one, of the next samples
+	processors  processors
+
 	mu      sync.Mutex
 	closed  bool
 	hosts   map[string]bool
@@ -143,6 +152,7 @@ func New(opts Options) (*Service, error) {
 		return nil, errors.Join(fmt.Errorf("take up the state in %s: %w", s.opts.DataDir, err), s.Close())
 	}
 	s.spawn(s.removeOldFiles)
+	s.planSamples(s.clock.now())
 	return s, nil
 }
 
@@ -248,6 +258,8 @@ func (s *Service) Close() error {
 	s.resizes.stop()
 	s.mishaps.stop()
 	s.schedules.stop()
+	s.evaluations.stop()
+	s.sampling.stop()
 	s.background.Wait()
 	s.nodeLogs.close()
 	// What left its task's session, as setsid(1) lets it, ends at the latest here.

@@ -188,7 +188,6 @@ func TestRequestsAreChecked(t *testing.T) {
 		{"GET", "/nothing", "", "", 404, "ResourceNotFound"},
 		{"GET", "/pools/pool/", "", "", 404, "ResourceNotFound"},
 		{"PUT", "/pools/pool", "", "", 405, "UnsupportedHttpVerb"},
-		{"POST", "/pools/pool/evaluateautoscale", "", "{}", 501, "UnsupportedOperation"},
 		{"GET", "/certificates(thumbprintAlgorithm=sha1,thumbprint=00)", "", "", 501, "UnsupportedOperation"},
 		{"GET", "//pools", "", "", 400, "InvalidUri"},
 		{"GET", "/pools/../jobs", "", "", 400, "InvalidUri"},

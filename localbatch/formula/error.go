@@ -22,6 +22,8 @@ type Error struct {
 	Kind         Kind
 	Line, Column int
 	Message      string
+	// Variable is what there are too few samples of; empty for other kinds.
+	Variable string
 }
 
 // Error has the position in front, in Batch's words ("Evaluate an automatic

@@ -221,7 +221,9 @@ func (p position) locate(err error) error {
 	case *fault:
 		return p.fail(Evaluation, "%s", err.message)
 	case *insufficient:
-		return p.fail(InsufficientSamples, "%s", err.Error())
+		lack := p.fail(InsufficientSamples, "%s", err.Error())
+		lack.Variable = err.variable
+		return lack
 	}
 	return err
 }

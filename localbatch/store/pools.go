@@ -41,7 +41,10 @@ func (tx *Tx) UpdatePool(p Pool) error {
 	return tx.exec("UPDATE pools SET body = ? WHERE key = ?", p.Body, p.Key)
 }
 
-// DeletePool removes a pool that has no nodes any more.
+// DeletePool removes a pool that has no nodes any more, and its samples.
 func (tx *Tx) DeletePool(key int64) error {
+	if err := tx.exec("DELETE FROM samples WHERE pool = ?", key); err != nil {
+		return err
+	}
 	return tx.exec("DELETE FROM pools WHERE key = ?", key)
 }

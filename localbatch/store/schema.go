@@ -20,6 +20,20 @@ CREATE TABLE pools (
   id    TEXT NOT NULL UNIQUE COLLATE NOCASE,
   body  BLOB NOT NULL
 );
+CREATE TABLE samples (
+  pool            INTEGER NOT NULL,
+  time            INTEGER NOT NULL,
+  active          INTEGER NOT NULL,
+  running         INTEGER NOT NULL,
+  succeeded       INTEGER NOT NULL,
+  failed          INTEGER NOT NULL,
+  dedicated       INTEGER NOT NULL,
+  low_priority    INTEGER NOT NULL,
+  usable          INTEGER NOT NULL,
+  preempted       INTEGER NOT NULL,
+  cpu             REAL,
+  PRIMARY KEY (pool, time)
+) WITHOUT ROWID;
 CREATE TABLE nodes (
   key             INTEGER PRIMARY KEY AUTOINCREMENT,
   pool            INTEGER NOT NULL,
