@@ -95,6 +95,11 @@ func (j *jobSpec) completeProperties(scheduled bool) error {
 	if err := j.completePreparation(); err != nil {
 		return err
 	}
+	if j.JobManagerTask != nil {
+		if err := j.mayHaveTask(j.JobManagerTask.ID); err != nil {
+			return err
+		}
+	}
 	return j.Metadata.check()
 }
 

@@ -2,6 +2,7 @@ package localbatch_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"path/filepath"
 	"testing"
@@ -118,6 +119,42 @@ func TestScheduleRecurs(t *testing.T) {
 	w.untilRecentJobIs("daily", "daily:job-4")
 	require.Equal(t, *sch.ETag, *w.scheduled("daily").ETag) // jobs are no change of their schedule
 	require.Equal(t, *sch.LastModified, *w.scheduled("daily").LastModified)
+}
+
+func TestScheduledJobsManageThemselves(t *testing.T) {
+	t.Parallel()
+	w, clock := startAhead(t)
+	w.pool(poolContent("pool", 1))
+	manager := &azbatch.JobManagerTask{ID: to.Ptr("manager"), CommandLine: to.Ptr(shell("echo $AZ_BATCH_JOB_ID; cat $AZ_BATCH_JOB_PREP_DIR/stdout.txt"))}
+	spec := func(s *azbatch.JobSpecification) {
+		s.JobManagerTask = manager
+		s.JobPreparationTask = &azbatch.JobPreparationTask{CommandLine: to.Ptr("echo prepared")}
+		s.JobReleaseTask = &azbatch.JobReleaseTask{CommandLine: to.Ptr("echo released")}
+	}
+	w.schedule("daily", daily(), spec)
+	for n := range 2 {
+		id := fmt.Sprint("daily:job-", n+1)
+		w.untilRecentJobIs("daily", id)
+		require.Equal(t, "JMComplete", *w.jobState(id, azbatch.JobStateCompleted).ExecutionInfo.TerminationReason)
+		answer, err := w.GetTaskFile(ctx, id, "manager", "stdout.txt", nil)
+		require.NoError(t, err)
+		text, err := io.ReadAll(answer.Body)
+		require.NoError(t, err)
+		require.NoError(t, answer.Body.Close())
+		require.Equal(t, id+"\nprepared\n", string(text))
+		status := w.NewListJobPreparationAndReleaseTaskStatusPager(id, nil)
+		done := get(t, status.More, status.NextPage)[0].Value
+		require.Len(t, done, 1)
+		require.Equal(t, fmt.Sprintf("workitems/daily/job-%d/jobrelease", n+1), *done[0].JobReleaseTaskExecutionInfo.TaskRootDirectory)
+		clock.Advance(day)
+	}
+	manager.ID = to.Ptr("JobPreparation")
+	later, job := clock.Now().Add(day).UTC(), &azbatch.JobSpecification{PoolInfo: &azbatch.PoolInfo{PoolID: to.Ptr("pool")}}
+	spec(job)
+	_, err := w.CreateJobSchedule(ctx, azbatch.CreateJobScheduleContent{
+		ID: to.Ptr("later"), Schedule: &azbatch.JobScheduleConfiguration{DoNotRunUntil: &later}, JobSpecification: job,
+	}, nil)
+	refused(t, err, http.StatusConflict, "TaskIdSameAsJobPreparationTask")
 }
 
 func TestScheduleSleptOverRecurrences(t *testing.T) {
