@@ -9,7 +9,7 @@ func (s *Service) listApplications(r *http.Request) (reply, error) {
 	if _, err := parseList(r, nil); err != nil {
 		return reply{}, err
 	}
-	return s.listReply(r, "applications", page{}, false, ""), nil
+	return s.listReply(r, "listapplicationsummariesresponses", page{}, false, ""), nil
 }
 
 func (s *Service) getApplication(*http.Request) (reply, error) {

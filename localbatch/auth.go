@@ -22,7 +22,9 @@ func (s *Service) authenticate(r *http.Request) error {
 	scheme, credential, _ := strings.Cut(header, " ")
 	switch {
 	case header == "":
-		return unauthenticated(http.StatusUnauthorized, "the Authorization header is missing")
+		e := badRequest("MissingRequiredHeader", "An HTTP header that's mandatory for this request is not specified.")
+		e.values = []errorValue{{"HeaderName", "Authorization"}}
+		return e
 	case strings.EqualFold(scheme, "Bearer"):
 		return unauthenticated(http.StatusUnauthorized, "bearer tokens are not accepted here; sign with the account key (SharedKey)")
 	case !strings.EqualFold(scheme, "SharedKey"):

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
+	"unicode"
 )
 
 // apiError is an answer that says why not. Status, code and values are those
@@ -48,16 +50,16 @@ func notFound(kind string) *apiError {
 	return &apiError{
 		status:  http.StatusNotFound,
 		code:    kind + "NotFound",
-		message: "The specified " + lowerFirst(kind) + " does not exist.",
+		message: "The specified " + words(kind) + " does not exist.",
 	}
 }
 
 func exists(kind string) *apiError {
-	return conflict(kind+"Exists", "The specified "+lowerFirst(kind)+" already exists.")
+	return conflict(kind+"Exists", "The specified "+words(kind)+" already exists.")
 }
 
 func beingDeleted(kind string) *apiError {
-	return conflict(kind+"BeingDeleted", "The specified "+lowerFirst(kind)+" has been marked for deletion and is being garbage collected.")
+	return conflict(kind+"BeingDeleted", "The specified "+words(kind)+" has been marked for deletion and is being garbage collected.")
 }
 
 func wrongState(format string, args ...any) *apiError {
@@ -120,4 +122,14 @@ func unsupportedOperation(what string) *apiError {
 	}
 }
 
-func lowerFirst(s string) string { return string(s[0]|0x20) + s[1:] }
+// words writes the name of a kind of resource out: JobSchedule is a job schedule.
+func words(kind string) string {
+	var b strings.Builder
+	for i, c := range kind {
+		if unicode.IsUpper(c) && i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteRune(unicode.ToLower(c))
+	}
+	return b.String()
+}

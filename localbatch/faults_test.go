@@ -56,7 +56,7 @@ func TestFaultPlanByEndpoint(t *testing.T) {
 	}
 	require.Len(t, w.report(read(t, w.send(rawRequest{method: "GET", path: faultsPath}))).Rules, 1, "a refused plan changes nothing")
 
-	w.requireError(rawRequest{method: "GET", path: faultsPath, unsigned: true}, 401, "AuthenticationFailed")
+	w.requireError(rawRequest{method: "GET", path: faultsPath, unsigned: true}, 400, "MissingRequiredHeader")
 	w.requireError(rawRequest{method: "PUT", path: faultsPath, key: []byte("another")}, 403, "AuthenticationFailed")
 	w.requireError(rawRequest{method: "POST", path: faultsPath}, 405, "UnsupportedHttpVerb")
 

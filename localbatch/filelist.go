@@ -81,7 +81,7 @@ func (p place) document(root *os.Root, name string, length func(int64) any) (fil
 	if !info.IsDir() {
 		document.Properties = &fileProperties{
 			LastModified: store.TimeOf(info.ModTime()), ContentLength: length(info.Size()),
-			ContentType: contentType(name), FileMode: octal(info),
+			ContentType: contentType(name), FileMode: fileMode(info),
 		}
 	}
 	return document, true
@@ -119,4 +119,13 @@ func contentType(name string) string {
 	return "application/octet-stream"
 }
 
-func octal(info fs.FileInfo) string { return fmt.Sprintf("0%o", info.Mode().Perm()) }
+// fileMode is a file's mode as Batch writes it: with the bits of its type, in
+// octal, as in 0o100644.
+func fileMode(info fs.FileInfo) string {
+	const regular, directory = 0o100000, 0o040000
+	kind := regular
+	if info.IsDir() {
+		kind = directory
+	}
+	return fmt.Sprintf("%O", kind|int(info.Mode().Perm()))
+}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -36,8 +37,8 @@ func fileReply(r *http.Request, where place, name string, file *os.File, info fs
 	}
 	h := http.Header{}
 	h.Set("Last-Modified", httpTime(modified))
-	h.Set("ocp-batch-file-url", where.fileURL(name))
-	h.Set("ocp-batch-file-mode", octal(info))
+	h.Set("ocp-batch-file-url", wholeEscaped(where.fileURL(name)))
+	h.Set("ocp-batch-file-mode", fileMode(info))
 	if info.IsDir() {
 		if r.Method == http.MethodGet {
 			return reply{}, badRequest("InvalidInput", "The specified file is a directory; list it, or name a file in it.")
@@ -54,6 +55,12 @@ func fileReply(r *http.Request, where place, name string, file *os.File, info fs
 	h.Set("Content-Length", strconv.FormatInt(end-start, 10))
 	// 200 for a range as well: clients made from the specification take nothing else.
 	return reply{status: http.StatusOK, headers: h, content: section{io.NewSectionReader(file, start, end-start), file}}, nil
+}
+
+// wholeEscaped escapes a URL as the real service does in ocp-batch-file-url:
+// its colons and slashes too.
+func wholeEscaped(address string) string {
+	return strings.ReplaceAll(url.QueryEscape(address), "+", "%20")
 }
 
 // section is a part of a file that closes the whole.

@@ -118,5 +118,6 @@ func (s *Service) deleteTaskFile(r *http.Request) (reply, error) {
 	return removeFile(r, where)
 }
 
-// fileURL escapes a file's name as the one path segment that Batch has it be.
-func (p place) fileURL(name string) string { return p.url + url.PathEscape(name) }
+// fileURL has the slashes of a file's name as they are, as the real service's
+// has, although its clients send them escaped.
+func (p place) fileURL(name string) string { return p.url + (&url.URL{Path: name}).EscapedPath() }

@@ -59,7 +59,7 @@ func TestTaskFiles(t *testing.T) {
 	escaped, err := url.PathUnescape(*info.OCPBatchFileURL)
 	require.NoError(t, err)
 	require.Equal(t, w.url+"/jobs/job/tasks/one/files/stdout.txt", escaped)
-	require.Regexp(t, `^0[0-7]{3}$`, *info.OCPBatchFileMode)
+	require.Regexp(t, `^0o100[0-7]{3}$`, *info.OCPBatchFileMode)
 	info, err = w.GetTaskFileProperties(ctx, "job", "one", "wd", nil)
 	require.NoError(t, err)
 	require.True(t, *info.OCPBatchFileIsDirectory)

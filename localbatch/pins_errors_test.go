@@ -34,8 +34,11 @@ const (
 // errorPins has at least one request for every code that the service answers.
 // A pin's name begins with the code.
 var errorPins = []pin{
-	{name: "AuthenticationFailed-missing", request: rawRequest{method: http.MethodGet, path: "/pools", query: latest, unsigned: true}},
+	{name: "MissingRequiredHeader", request: rawRequest{method: http.MethodGet, path: "/pools", query: latest, unsigned: true}},
 	{name: "AuthenticationFailed-signature", request: rawRequest{method: http.MethodGet, path: "/pools", query: latest, key: []byte("another")}},
+	{name: "AuthenticationFailed-token", request: rawRequest{
+		method: http.MethodGet, path: "/pools", query: latest, unsigned: true, headers: map[string]string{"Authorization": "Bearer abc"},
+	}},
 	{name: "InvalidAuthenticationInfo", request: rawRequest{
 		method: http.MethodGet, path: "/pools", query: latest, unsigned: true, headers: map[string]string{"Authorization": "Basic bG9jYWw6"},
 	}},
@@ -53,6 +56,9 @@ var errorPins = []pin{
 	{name: "UnsupportedHttpVerb", request: sends(http.MethodPut, "/pools/pool", "{}")},
 	{name: "UnsupportedOperation", request: reads("/certificates")},
 	{name: "ResourceNotFound", request: reads("/nothing")},
+	{name: "PoolQuotaReached", prepare: plan(`{"quotas":{"pools":1}}`), request: posts("/pools", `{"id":"new",`+newPool+`}`)},
+	{name: "ActiveJobAndScheduleQuotaReached", prepare: plan(`{"quotas":{"activeJobsAndSchedules":1}}`),
+		request: posts("/jobs", `{"id":"new","poolInfo":{"poolId":"pool"}}`)},
 	{name: "TooManyRequests", prepare: fault("tooManyRequests"), request: reads("/pools")},
 	{name: "ServerBusy", prepare: fault("serverBusy"), request: reads("/pools")},
 
@@ -65,6 +71,8 @@ var errorPins = []pin{
 	{name: "TaskNotFound", request: reads("/jobs/job/tasks/none")},
 	{name: "FileNotFound", request: reads(goodTask + "/files/none")},
 	{name: "FileNotFound-head", request: sends(http.MethodHead, goodTask+"/files/wd%2F..%2F..%2Fx", "")},
+	{name: "ApplicationNotFound", request: reads("/applications/none")},
+	{name: "InvalidApplicationPackageReferences", request: posts(tasksPath, `{"id":"new","commandLine":"true","applicationPackageReferences":[{"applicationId":"none"}]}`)},
 	{name: "PoolExists", request: posts("/pools", `{"id":"POOL",`+newPool+`}`)},
 	{name: "JobExists", request: posts("/jobs", `{"id":"Job","poolInfo":{"poolId":"pool"}}`)},
 	{name: "TaskExists", request: posts(tasksPath, `{"id":"GOOD","commandLine":"true"}`)},
@@ -124,8 +132,7 @@ var errorPins = []pin{
 		})
 		s.completed("short")
 		eventually(s.t, "the files are removed", func() bool {
-			_, err := s.GetTaskFileProperties(ctx, "job", "short", "stdout.txt", nil)
-			return err != nil
+			return s.send(reads(tasksPath+"/short/files")).StatusCode == http.StatusConflict
 		})
 	}, request: reads(tasksPath + "/short/files")},
 	{name: "TaskFilesUnavailable", prepare: func(s *stage) {
@@ -134,8 +141,10 @@ var errorPins = []pin{
 	}, request: reads("/jobs/waiting/tasks/active/files")},
 }
 
+func plan(text string) func(*stage) { return func(s *stage) { s.setFaults(text) } }
+
 func fault(do string) func(*stage) {
-	return func(s *stage) { s.setFaults(`{"requests":[{"name":"pin","times":1,"actions":[{"do":"` + do + `"}]}]}`) }
+	return plan(`{"requests":[{"name":"pin","times":1,"actions":[{"do":"` + do + `"}]}]}`)
 }
 
 func dependencies(s *stage) {

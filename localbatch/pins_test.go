@@ -134,6 +134,7 @@ var volatile = []struct {
 	name    string
 }{
 	{regexp.MustCompile(`http://127\.0\.0\.1:\d+`), "http://<host>"},
+	{regexp.MustCompile(`http%3A%2F%2F127\.0\.0\.1%3A\d+`), "http%3A%2F%2F<host>"},
 	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`), "<guid>"},
 	{regexp.MustCompile(`tvmps_[0-9a-f]{64}`), "tvmps_<64 hex>"},
 	{regexp.MustCompile(`0x8D[0-9A-F]{13}`), "<etag>"},

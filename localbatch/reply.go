@@ -53,7 +53,9 @@ func (a reply) write(x exchange) error {
 		h.Set("ETag", etag(a.version))
 		h.Set("Last-Modified", httpTime(a.version))
 	}
-	if a.failure == nil && (x.r.Method != http.MethodGet && x.r.Method != http.MethodHead) {
+	switch {
+	case a.failure != nil, x.r.Method == http.MethodGet, x.r.Method == http.MethodHead, x.r.Method == http.MethodDelete:
+	default:
 		h.Set("DataServiceId", x.base+x.r.URL.EscapedPath())
 	}
 	if a.created != "" {

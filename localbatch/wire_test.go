@@ -142,7 +142,7 @@ func TestAuthentication(t *testing.T) {
 		status  int
 		code    string
 	}{
-		"none":          {with(func(q *rawRequest) { q.unsigned = true }), 401, failed},
+		"none":          {with(func(q *rawRequest) { q.unsigned = true }), 400, "MissingRequiredHeader"},
 		"bearer":        {header("Bearer abc"), 401, failed},
 		"other scheme":  {header("Basic abc"), 400, "InvalidAuthenticationInfo"},
 		"no signature":  {header("SharedKey " + account), 400, "InvalidAuthenticationInfo"},
