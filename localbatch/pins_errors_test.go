@@ -71,6 +71,7 @@ var errorPins = []pin{
 	{name: "TaskNotFound", request: reads("/jobs/job/tasks/none")},
 	{name: "FileNotFound", request: reads(goodTask + "/files/none")},
 	{name: "FileNotFound-head", request: sends(http.MethodHead, goodTask+"/files/wd%2F..%2F..%2Fx", "")},
+	{name: "NodeUserNotFound", request: sends(http.MethodDelete, nodePath+"/users/none", "")},
 	{name: "ApplicationNotFound", request: reads("/applications/none")},
 	{name: "InvalidApplicationPackageReferences", request: posts(tasksPath, `{"id":"new","commandLine":"true","applicationPackageReferences":[{"applicationId":"none"}]}`)},
 	{name: "PoolExists", request: posts("/pools", `{"id":"POOL",`+newPool+`}`)},

@@ -154,7 +154,7 @@ func (s *stage) transcript(t *testing.T, q rawRequest, answer *http.Response) st
 	}
 	b.WriteString("\n")
 	if q.body != "" {
-		b.WriteString(readable(q.body) + "\n")
+		b.WriteString(readable(q.body) + "\n\n")
 	}
 	fmt.Fprintf(&b, "HTTP/1.1 %s\n", answer.Status)
 	body := read(t, answer)
