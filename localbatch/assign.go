@@ -37,26 +37,29 @@ func (c *change) assignPool(id string) error {
 	if err != nil {
 		return err
 	}
-	room := &room{pool: p, nodes: nodes, reserved: -1}
+	room := &room{pool: p, nodes: nodes, reserved: -1, kept: c.s.runs.makingWay(id)}
 	for _, job := range jobs {
-		if room.largest() == 0 {
+		if len(nodes) == 0 {
 			break
 		}
 		if err := c.assignJob(room, job); err != nil {
 			return err
 		}
 	}
-	return room.save(c)
+	if err := room.save(c); err != nil {
+		return err
+	}
+	return c.makeRoom(p, jobs)
 }
 
 // assignJob hands out one job's tasks until there is no room, no task that
 // fits, or the job has as many running as it may.
 func (c *change) assignJob(room *room, row store.Job) error {
+	room.priority, room.barred = row.Priority, nil
 	allowed := room.total()
 	if row.MaxParallel >= 0 {
 		allowed = min(allowed, row.MaxParallel-row.Tasks.Running)
 	}
-	room.barred = nil
 	var j *job          // read when it is needed: most jobs of a busy pool have to wait
 	var last store.Task // of those that have been looked at
 	for more := true; more && allowed > 0 && room.largest() > 0; {
@@ -99,10 +102,12 @@ func (c *change) assignJob(room *room, row store.Job) error {
 // start makes t a running task of n. Its process starts when the change is committed.
 func (c *change) start(p *pool, j *job, n *store.Node, t *task, spec *taskSpec) (*run, error) {
 	r := &run{
-		task: t.Key, job: t.Job, node: n.Key, poolID: p.ID, jobID: j.ID, slots: t.Slots, heeded: j.heedsEndOf(t), manages: j.manages(t),
+		task: t.Key, job: t.Job, node: n.Key, poolID: p.ID, jobID: j.ID, slots: t.Slots,
+		heeded: j.heedsEndOf(t), manages: j.manages(t),
 		command: c.s.command(p, j, n, spec),
 		ended:   make(chan struct{}),
 	}
+	r.preemptible.Store(j.AllowTaskPreemption)
 	preparation, err := c.prepare(p, j, n)
 	if err != nil {
 		return nil, err

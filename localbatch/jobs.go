@@ -128,7 +128,7 @@ func (s *Service) changeJob(r *http.Request, status int, f func(*change, *job) e
 type jobPatch struct {
 	Priority             *int32          `json:"priority"`
 	MaxParallelTasks     *int32          `json:"maxParallelTasks"`
-	AllowTaskPreemption  unsupported     `json:"allowTaskPreemption"`
+	AllowTaskPreemption  *bool           `json:"allowTaskPreemption"`
 	Constraints          *jobConstraints `json:"constraints"`
 	PoolInfo             *poolInfo       `json:"poolInfo"`
 	OnAllTasksComplete   *string         `json:"onAllTasksComplete"`
@@ -143,6 +143,7 @@ func (s *Service) patchJob(r *http.Request) (reply, error) {
 	}
 	return s.updateJob(r, func(j *job) error {
 		replace(&j.Priority, patch.Priority)
+		replace(&j.AllowTaskPreemption, patch.AllowTaskPreemption)
 		replace(&j.OnAllTasksComplete, patch.OnAllTasksComplete)
 		replace(&j.Metadata, patch.Metadata)
 		if patch.MaxParallelTasks != nil {
@@ -177,7 +178,7 @@ func (s *Service) putJob(r *http.Request) (reply, error) {
 	}
 	return s.updateJob(r, func(j *job) error {
 		j.Priority, j.MaxParallelTasks, j.Constraints = given.Priority, given.MaxParallelTasks, given.Constraints
-		j.Metadata = given.Metadata
+		j.Metadata, j.AllowTaskPreemption = given.Metadata, given.AllowTaskPreemption
 		j.OnAllTasksComplete = given.OnAllTasksComplete
 		return j.moveToPool(given.PoolInfo)
 	})
@@ -203,6 +204,7 @@ func (s *Service) updateJob(r *http.Request, f func(*job) error) (reply, error) 
 		if err := c.saveJob(j); err != nil {
 			return err
 		}
+		s.runs.setPreemptible(j.row.Key, j.AllowTaskPreemption) // before they are looked at
 		return c.endIfComplete(j)
 	})
 }

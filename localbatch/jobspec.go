@@ -74,9 +74,6 @@ func (j *jobSpec) completeProperties(scheduled bool) error {
 	if err := within("poolInfo", j.PoolInfo.complete(scheduled)); err != nil {
 		return err
 	}
-	if j.AllowTaskPreemption {
-		return unsupportedProperty("allowTaskPreemption", "localbatch does not preempt tasks")
-	}
 	if err := j.completeLimits(); err != nil {
 		return err
 	}

@@ -30,11 +30,19 @@ type room struct {
 	changed  []bool
 	reserved int            // the index of a node that is being emptied for a task, or -1
 	barred   map[int64]bool // nodes that the job at hand cannot use
+
+	// kept has the nodes on which room is being made for tasks of a priority,
+	// and priority is that of the job at hand.
+	kept     map[int64]int32
+	priority int32
 }
 
 // free is the number of slots that the node i has left.
 func (r *room) free(i int) int32 {
 	if r.nodes[i].Exclusive || i == r.reserved || r.barred[r.nodes[i].Key] {
+		return 0
+	}
+	if priority, kept := r.kept[r.nodes[i].Key]; kept && priority > r.priority {
 		return 0
 	}
 	return r.pool.TaskSlotsPerNode - r.nodes[i].RunningSlots

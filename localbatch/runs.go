@@ -3,6 +3,7 @@ package localbatch
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 
 	"github.com/durabatch/durabatch/localbatch/node"
 )
@@ -31,8 +32,12 @@ type run struct {
 	cancel          context.CancelFunc
 	ended           chan struct{} // closed when the end is written to the store
 
-	mu     sync.Mutex
-	intent intent
+	preemptible atomic.Bool // as its job says now
+
+	mu          sync.Mutex
+	intent      intent
+	makesWay    bool  // it is being ended for tasks of a higher priority,
+	makesWayFor int32 // which is this
 }
 
 // stop ends the run's processes. A stronger intent replaces a weaker one.
@@ -41,6 +46,16 @@ func (r *run) stop(why intent) {
 	r.intent = max(r.intent, why)
 	r.mu.Unlock()
 	r.cancel()
+}
+
+// makeWay has the task requeued for one of a higher priority.
+func (r *run) makeWay(priority int32) {
+	r.mu.Lock()
+	if !r.makesWay || r.makesWayFor < priority {
+		r.makesWay, r.makesWayFor = true, priority
+	}
+	r.mu.Unlock()
+	r.stop(requeue)
 }
 
 func (r *run) why() intent {
@@ -96,6 +111,39 @@ func (a *runs) ofJob(job int64) []*run {
 
 func (a *runs) ofNode(node int64) []*run {
 	return a.where(func(r *run) bool { return r.node == node })
+}
+
+// setPreemptible tells a job's runs whether they may be ended for others.
+func (a *runs) setPreemptible(job int64, preemptible bool) {
+	for _, r := range a.ofJob(job) {
+		r.preemptible.Store(preemptible)
+	}
+}
+
+// makingWay has the nodes of a pool on which runs are ending to make room for
+// tasks of a priority.
+func (a *runs) makingWay(poolID string) map[int64]int32 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var nodes map[int64]int32
+	for _, r := range a.byTask {
+		if r.poolID != poolID || !r.preemptible.Load() {
+			continue
+		}
+		r.mu.Lock()
+		makesWay, priority := r.makesWay, r.makesWayFor
+		r.mu.Unlock()
+		if !makesWay {
+			continue
+		}
+		if nodes == nil {
+			nodes = map[int64]int32{}
+		}
+		if before, kept := nodes[r.node]; !kept || before < priority {
+			nodes[r.node] = priority
+		}
+	}
+	return nodes
 }
 
 // stopAll has runs stopped when the change is committed.
