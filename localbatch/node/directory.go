@@ -11,7 +11,7 @@ import (
 // The names of what Run makes in a task's directory.
 const (
 	workingDir    = "wd"
-	fetchDir      = ".fetch" // resource files on their way to wd, so that none is ever seen half written
+	fetchDir      = ".fetch" // resource files on their way, so that none is ever seen half written
 	stdoutFile    = "stdout.txt"
 	stderrFile    = "stderr.txt"
 	uploadOutFile = "fileuploadout.txt"
@@ -23,6 +23,7 @@ const (
 type directory struct {
 	path string
 	root *os.Root
+	into string // where below it resource files are put
 }
 
 // makeDirectory gives a task's directory as a first try would find it.
@@ -38,7 +39,7 @@ func makeDirectory(path string) (*directory, error) {
 	if err != nil {
 		return nil, directoryFailure(err)
 	}
-	d := &directory{path: filepath.Clean(path), root: root}
+	d := &directory{path: filepath.Clean(path), root: root, into: workingDir}
 	if !isNew {
 		err = d.clear()
 	}

@@ -19,7 +19,7 @@ import (
 
 // fetchFile brings one file to its target, by way of the temporary file temp.
 func (m *Machine) fetchFile(ctx context.Context, d *directory, f download, temp string) error {
-	target := path.Join(workingDir, f.target)
+	target := path.Join(d.into, f.target)
 	if f.address == "" {
 		return placeFailure(f, d.root.MkdirAll(target, 0o750))
 	}

@@ -29,17 +29,35 @@ func (m *Machine) execute(ctx context.Context, d *directory, t Task, onStart fun
 	if err := m.checkRights(t, stderr); err != nil {
 		return nil, err
 	}
+	own := func() (*int32, error) {
+		return m.runCommand(ctx, d, t, output{stdout, stderr}, onStart, nil)
+	}
+	switch {
+	case t.Coordination == nil:
+		return own()
+	case t.CommandLine == "":
+		own = func() (*int32, error) { return new(int32), nil }
+	}
+	return m.coordinate(ctx, d, t, output{stdout, stderr}, own)
+}
+
+// output is where a task's processes write.
+type output struct{ stdout, stderr *os.File }
+
+// runCommand runs t's command line. beside, if not nil, is called with the exit
+// code, while what the process has left behind goes on.
+func (m *Machine) runCommand(ctx context.Context, d *directory, t Task, out output, onStart func(pgid int), beside func(code int32)) (*int32, error) {
 	cmd, err := m.command(d, t)
 	if err != nil {
 		return nil, err
 	}
-	cmd.Stdout, cmd.Stderr = stdout, stderr
+	cmd.Stdout, cmd.Stderr = out.stdout, out.stderr
 
-	state, killed, err := runProcess(ctx, cmd, t, onStart)
+	state, killed, err := runProcess(ctx, cmd, t, onStart, beside)
 	if err != nil {
 		return nil, startFailure(cmd.Args[0], err)
 	}
-	code := exitCode(state)
+	code := exitCode(state.Sys().(syscall.WaitStatus))
 	switch {
 	case killed && code != 0:
 		return &code, ended(ctx)
@@ -93,11 +111,11 @@ func (m *Machine) command(d *directory, t Task) (*exec.Cmd, error) {
 }
 
 // runProcess starts cmd as the leader of a session and waits for it. killed
-// says that ctx, not the process, ended it.
+// says that ctx, not the process, ended it. beside is runCommand's.
 //
 // The leader is reaped last of all: until then no other process can get its
 // id, so that killing its group and session can hit nobody else.
-func runProcess(ctx context.Context, cmd *exec.Cmd, t Task, onStart func(pgid int)) (state *os.ProcessState, killed bool, err error) {
+func runProcess(ctx context.Context, cmd *exec.Cmd, t Task, onStart func(pgid int), beside func(code int32)) (state *os.ProcessState, killed bool, err error) {
 	// Linux kills a child with the thread that started it, not with the
 	// process: the thread must live as long as the child.
 	runtime.LockOSThread()
@@ -117,6 +135,9 @@ func runProcess(ctx context.Context, cmd *exec.Cmd, t Task, onStart func(pgid in
 		onStart(pgid)
 	}
 	awaitExit(pgid)
+	if beside != nil {
+		beside(exitCode(exitStatus(pgid)))
+	}
 	if !stop() {
 		<-killDone
 		killed = true
@@ -130,11 +151,11 @@ func runProcess(ctx context.Context, cmd *exec.Cmd, t Task, onStart func(pgid in
 	return cmd.ProcessState, killed, nil
 }
 
-func exitCode(state *os.ProcessState) int32 {
-	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+func exitCode(status syscall.WaitStatus) int32 {
+	if status.Signaled() {
 		return -int32(status.Signal())
 	}
-	return int32(state.ExitCode())
+	return int32(status.ExitStatus())
 }
 
 // startFailure is for a program that is there and cannot be run. A script is

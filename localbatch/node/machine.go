@@ -118,6 +118,9 @@ func (m *Machine) run(ctx context.Context, t Task, onStart func(pgid int), r *Re
 	}
 	defer d.close()
 
+	if err := m.fetchCommon(limited, t.Coordination); err != nil {
+		return firstOf(ended(limited), err)
+	}
 	if err := m.fetch(limited, d, t.ResourceFiles); err != nil {
 		return firstOf(ended(limited), err)
 	}

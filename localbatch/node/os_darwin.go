@@ -40,6 +40,15 @@ func awaitExit(pid int) {
 	}
 }
 
+// exitStatus is what an ended child that is not reaped yet has ended with.
+func exitStatus(pid int) syscall.WaitStatus {
+	info, err := unix.SysctlKinfoProc("kern.proc.pid", pid)
+	if err != nil {
+		return syscall.WaitStatus(syscall.SIGKILL) // a child whose end cannot be told has failed
+	}
+	return syscall.WaitStatus(info.Proc.P_xstat)
+}
+
 func processes() []int {
 	all, _ := unix.SysctlKinfoProcSlice("kern.proc.all")
 	pids := make([]int, len(all))

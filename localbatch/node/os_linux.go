@@ -34,6 +34,20 @@ func awaitExit(pid int) {
 	}
 }
 
+// exitStatus is what an ended child that is not reaped yet has ended with.
+func exitStatus(pid int) syscall.WaitStatus {
+	const killed = syscall.WaitStatus(syscall.SIGKILL) // a child whose end cannot be told has failed
+	fields, err := statFields(pid)
+	if err != nil || len(fields) < 50 {
+		return killed
+	}
+	status, err := strconv.Atoi(fields[49])
+	if err != nil {
+		return killed
+	}
+	return syscall.WaitStatus(status)
+}
+
 func processes() []int {
 	dir, err := os.Open("/proc")
 	if err != nil {

@@ -45,6 +45,9 @@ type Task struct {
 	// Services marks a job's preparation task: what it starts in a session of its
 	// own stays for the job's other tasks, as that of a start task does.
 	Services bool
+	// Coordination marks an instance of a multi-instance task. A CommandLine that
+	// is empty makes it a subtask, whose exit code is its coordination command's.
+	Coordination *Coordination
 }
 
 // ResourceFile is put into the working directory before the command starts.
