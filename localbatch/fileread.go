@@ -4,12 +4,13 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"math"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -101,20 +102,32 @@ func parseRange(header string, size int64) (start, end int64, err error) {
 		status: http.StatusRequestedRangeNotSatisfiable, code: "InvalidRange",
 		message: "The range specified is invalid for the current size of the resource.",
 	}
-	first, last, ok := strings.Cut(strings.TrimPrefix(header, "bytes="), "-")
-	if !ok || !strings.HasPrefix(header, "bytes=") {
+	bounds := byteRange.FindStringSubmatch(header)
+	if bounds == nil {
 		return 0, 0, invalid
 	}
-	if start, err = strconv.ParseInt(first, 10, 64); err != nil || start < 0 || start >= size {
+	if start = position(bounds[1]); start >= size {
 		return 0, 0, invalid
 	}
-	if last == "" {
+	if bounds[2] == "" {
 		return start, size, nil
 	}
-	if end, err = strconv.ParseInt(last, 10, 64); err != nil || end < start {
+	if end = position(bounds[2]); end < start {
 		return 0, 0, invalid
 	}
 	return start, min(end, size-1) + 1, nil
+}
+
+var byteRange = regexp.MustCompile(`^bytes=([0-9]+)-([0-9]*)$`)
+
+// position is a number of digits alone. One beyond any file's end is as good
+// as the largest there is.
+func position(digits string) int64 {
+	n, err := strconv.ParseInt(digits, 10, 64)
+	if err != nil {
+		return math.MaxInt64
+	}
+	return n
 }
 
 func removeFile(r *http.Request, where place) (reply, error) {

@@ -111,8 +111,9 @@ func (e prefixed) where(c map[string]store.Column) store.Where {
 	return store.HasPrefix{Column: c[e.property], Prefix: e.prefix}
 }
 
-// maxDepth bounds the parentheses of a filter.
-const maxDepth = 50
+// maxDepth bounds the parentheses of a filter, maxTerms its comparisons: the
+// store takes no expression that is deeper than both together.
+const maxDepth, maxTerms = 50, 500
 
 // parseFilter reads an OData filter: comparisons and startswith, joined by and
 // and or (which binds less), with parentheses.
@@ -135,6 +136,7 @@ func parseFilter(text string, fields fields) (expr, error) {
 type filterParser struct {
 	tokens []token
 	fields fields
+	terms  int
 }
 
 func (p *filterParser) peek() token { return p.tokens[0] }
@@ -197,7 +199,11 @@ func (p *filterParser) term(depth int) (expr, error) {
 		return inner, p.symbol(")")
 	case t.kind != wordToken:
 		return nil, fmt.Errorf("a property is expected where %q is", t.text)
-	case strings.EqualFold(t.text, "startswith"):
+	case p.terms == maxTerms:
+		return nil, fmt.Errorf("there are more than %d comparisons", maxTerms)
+	}
+	p.terms++
+	if strings.EqualFold(t.text, "startswith") {
 		return p.startsWith()
 	}
 	return p.comparison(t.text)
