@@ -219,7 +219,7 @@ func (s *Service) putSchedule(r *http.Request) (reply, error) {
 // updateSchedule changes what the jobs from the next one on are created from,
 // and when they are.
 func (s *Service) updateSchedule(r *http.Request, f func(*jobSchedule)) (reply, error) {
-	return s.changeSchedule(r, http.StatusOK, func(c *change, sch *jobSchedule) error {
+	return s.changeSchedule(r, http.StatusOK, func(c *change, sch *jobSchedule, _ bool) error {
 		if err := sch.mustGoOn(); err != nil {
 			return err
 		}
