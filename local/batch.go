@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,7 +18,10 @@ import (
 const batchAccount = "durabatch"
 
 // batchOptions are the flags of local batch.
-type batchOptions struct{ listen, data, publicURL string }
+type batchOptions struct {
+	listen, data, publicURL string
+	autoScaleInterval       time.Duration
+}
 
 func batchCommand(c console) *cobra.Command {
 	var o batchOptions
@@ -37,6 +41,7 @@ random and made when it is not there.`,
 	cmd.Flags().StringVar(&o.listen, "listen", loopback(preferredPorts.Batch), "address to listen on")
 	cmd.Flags().StringVar(&o.data, "data", filepath.Join(defaultData, batchPart), "directory of the service's data")
 	cmd.Flags().StringVar(&o.publicURL, "public-url", "", "address that clients and tasks reach the service at (default http://ADDR)")
+	cmd.Flags().DurationVar(&o.autoScaleInterval, "autoscale-interval", 0, "time between evaluations of autoscale formulas, such as 5s (default what each pool says)")
 	return cmd
 }
 
@@ -60,6 +65,8 @@ func batch(ctx context.Context, o batchOptions, c console) error {
 		AccountKey:  key,
 		PublicURL:   o.publicURL,
 		Logger:      log,
+
+		AutoScaleInterval: o.autoScaleInterval,
 	})
 	if err != nil {
 		return errors.Join(err, listener.Close())

@@ -52,10 +52,7 @@ func (a *autoPool) complete(scheduled bool) error {
 	if a.Pool == nil {
 		return missingProperty("pool")
 	}
-	if err := a.Pool.completeProperties(); err != nil {
-		return within("pool", err)
-	}
-	return within("pool", a.Pool.completeAutoScale())
+	return within("pool", a.Pool.completeProperties())
 }
 
 // newPool is a pool made from the specification: its id is the prefix and a

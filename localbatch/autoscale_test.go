@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -337,4 +338,60 @@ func TestSamplesAreTaken(t *testing.T) {
 	w.close()
 	w.open(func(o *localbatch.Options) { o.Clock = clock })
 	require.GreaterOrEqual(t, count(), before, "samples outlive the service")
+}
+
+func TestAutoPoolWithAutoScale(t *testing.T) {
+	t.Parallel()
+	w := start(t, func(o *localbatch.Options) { o.AutoScaleInterval = 50 * time.Millisecond })
+	withFormula := func(formula string, adjust ...func(*azbatch.PoolSpecification)) *azbatch.PoolInfo {
+		return autoPool(0, func(a *azbatch.AutoPoolSpecification) {
+			a.Pool.TargetDedicatedNodes, a.Pool.EnableAutoScale, a.Pool.AutoScaleFormula = nil, to.Ptr(true), &formula
+			for _, f := range adjust {
+				f(a.Pool)
+			}
+		})
+	}
+	pool := w.autoPoolJob("job", withFormula("$TargetDedicatedNodes = $PendingTasks"))
+	require.Zero(t, *w.getPool(pool).CurrentDedicatedNodes)
+	w.add("one", "true")
+	w.completed("one")
+	_, err := w.DeleteJob(ctx, "job", nil)
+	require.NoError(t, err)
+	w.untilPoolIsGone(pool)
+
+	for id, info := range map[string]*azbatch.PoolInfo{
+		"no-formula":   withFormula(""),
+		"bad-formula":  withFormula("$TargetDedicatedNodes = "),
+		"long-formula": withFormula("x = 1" + strings.Repeat(" ", 9000)),
+		"sized":        withFormula("x = 1", func(p *azbatch.PoolSpecification) { p.TargetDedicatedNodes = to.Ptr[int32](3) }),
+	} {
+		_, err := w.CreateJob(ctx, azbatch.CreateJobContent{ID: &id, PoolInfo: info}, nil)
+		require.NoError(t, err, id)
+		job := w.jobState(id, azbatch.JobStateCompleted)
+		require.Equal(t, "InvalidAutoScaleFormulaInAutoPool", *job.ExecutionInfo.SchedulingError.Code, id)
+	}
+}
+
+// TestAutoScaleTriesAgain: what the account has no room for comes at a later
+// evaluation.
+func TestAutoScaleTriesAgain(t *testing.T) {
+	t.Parallel()
+	w := start(t, func(o *localbatch.Options) {
+		o.MaxNodes, o.AutoScaleInterval = 2, 50*time.Millisecond
+	})
+	w.pool(poolContent("other", 1))
+	w.pool(scaled("pool", "$TargetDedicatedNodes = 2"))
+	var p azbatch.Pool
+	eventually(t, "the quota is reached", func() bool { // it is not shown while another try goes on
+		p = w.getPool("pool")
+		return slices.Equal([]string{"AccountCoreQuotaReached"}, resizeCodes(p))
+	})
+	require.Equal(t, []int32{1, 2}, []int32{*p.CurrentDedicatedNodes, *p.TargetDedicatedNodes})
+	_, err := w.DeletePool(ctx, "other", nil)
+	require.NoError(t, err)
+	eventually(t, "the other node has come", func() bool {
+		p = w.getPool("pool")
+		return *p.CurrentDedicatedNodes == 2 && *p.AllocationState == azbatch.AllocationStateSteady
+	})
+	require.Empty(t, p.ResizeErrors)
 }

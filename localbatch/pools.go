@@ -16,9 +16,6 @@ func (s *Service) createPool(r *http.Request) (reply, error) {
 	if err := p.complete(); err != nil {
 		return reply{}, err
 	}
-	if err := p.completeAutoScale(); err != nil {
-		return reply{}, err
-	}
 	if err := s.change(func(c *change) error { return c.addPool(p) }); err != nil {
 		return reply{}, err
 	}
@@ -27,6 +24,9 @@ func (s *Service) createPool(r *http.Request) (reply, error) {
 
 // addPool creates a pool: one that was asked for, or an auto pool.
 func (c *change) addPool(p *pool) error {
+	if err := p.completeAutoScale(); err != nil {
+		return err
+	}
 	if row, ok, err := c.Pool(p.ID); err != nil || ok {
 		return poolExists(row, ok, err)
 	}

@@ -210,7 +210,7 @@ func TestRequestsAreChecked(t *testing.T) {
 		{"POST", "/jobs/job/tasks", "", `{"id":"a","commandLine":"x","resourceFiles":[{"httpUrl":"file:///etc/passwd","filePath":"x"}]}`, 400, "InvalidPropertyValue"},
 		{"POST", "/jobs/job/tasks", "", `{"id":"a","commandLine":"x","resourceFiles":[{"httpUrl":"http://h/x","filePath":"../x"}]}`, 400, "InvalidPropertyValue"},
 		{"POST", "/pools", "", `{"id":"p","vmSize":"x"}`, 400, "MissingRequiredProperty"},
-		{"POST", "/pools", "", `{"id":"p","vmSize":"x","enableAutoScale":true}`, 400, "UnsupportedProperty"},
+		{"POST", "/pools", "", `{"id":"p","vmSize":"x","applicationLicenses":["maya"]}`, 400, "UnsupportedProperty"},
 		{"POST", "/jobs/job/disable", "", `{"disableTasks":"later"}`, 400, "InvalidPropertyValue"},
 		{"POST", "/jobs/job/enable", "", ``, 409, "OperationInvalidForCurrentState"},
 		{"GET", "/jobs/job/jobpreparationandreleasetaskstatus", "", "", 409, "JobPreparationTaskNotSpecified"},
