@@ -16,8 +16,8 @@ func (s *Service) command(p *pool, j *job, n *store.Node, spec *taskSpec) node.T
 		Environment:   s.jobEnvironment(p, j, n, spec.ID, spec.EnvironmentSettings),
 		ResourceFiles: nodeResourceFiles(spec.ResourceFiles),
 		OutputFiles:   nodeOutputFiles(spec.OutputFiles),
-		Elevated:      spec.UserIdentity.elevated(),
 	}
+	s.runAs(&command, p, spec.UserIdentity)
 	command.MaxWallClock, _ = spec.Constraints.MaxWallClockTime.std()
 	return command
 }
@@ -29,9 +29,9 @@ func (s *Service) preparationCommand(p *pool, j *job, n *store.Node) node.Task {
 		Dir: s.taskDir(n.ID, j.ID, t.ID), CommandLine: t.CommandLine,
 		Environment:   s.jobEnvironment(p, j, n, t.ID, t.EnvironmentSettings),
 		ResourceFiles: nodeResourceFiles(t.ResourceFiles),
-		Elevated:      t.UserIdentity.elevated(),
 		Services:      true,
 	}
+	s.runAs(&command, p, t.UserIdentity)
 	command.MaxWallClock, _ = t.Constraints.MaxWallClockTime.std()
 	return command
 }
@@ -43,8 +43,8 @@ func (s *Service) releaseCommand(p *pool, j *job, n *store.Node) node.Task {
 		Dir: s.taskDir(n.ID, j.ID, t.ID), CommandLine: t.CommandLine,
 		Environment:   s.jobEnvironment(p, j, n, t.ID, t.EnvironmentSettings),
 		ResourceFiles: nodeResourceFiles(t.ResourceFiles),
-		Elevated:      t.UserIdentity.elevated(),
 	}
+	s.runAs(&command, p, t.UserIdentity)
 	command.MaxWallClock, _ = t.MaxWallClockTime.std()
 	return command
 }
@@ -71,13 +71,14 @@ func (s *Service) jobEnvironment(p *pool, j *job, n *store.Node, taskID string, 
 func (s *Service) startCommand(p *pool, n *computeNode) node.Task {
 	t := n.StartTask
 	dir := filepath.Join(s.nodeDir(n.ID), "startup")
-	return node.Task{
+	command := node.Task{
 		Dir: dir, CommandLine: t.CommandLine,
 		Environment:   append(s.nodeEnvironment(p.ID, n.ID, n.Dedicated, dir), settings(t.EnvironmentSettings)...),
 		ResourceFiles: nodeResourceFiles(t.ResourceFiles),
-		Elevated:      t.UserIdentity.elevated(),
 		Start:         true,
 	}
+	s.runAs(&command, p, t.UserIdentity)
+	return command
 }
 
 // nodeEnvironment is what every task of a node gets (Azure documentation,

@@ -97,6 +97,9 @@ func (s *Service) runStartTask(ctx context.Context, key int64) error {
 		n.StartTaskInfo = &startTaskInfo{State: running, StartTime: c.now}
 		n.move(waitingForStartTask, c.now)
 		command = s.startCommand(p, n)
+		if command.Elevated && !s.machine.IsRoot() {
+			s.noteMissingRights(c, n)
+		}
 		return nil
 	})
 	if err != nil || n == nil {
@@ -137,6 +140,17 @@ func (s *Service) tryStartTask(ctx context.Context, key int64, command node.Task
 	result := s.machine.Run(ctx, command, func(pgid int) { s.recordStartTask(key, pgid) })
 	s.noteRun(command.Dir, outcome(result))
 	return result, ctx.Err()
+}
+
+// noteMissingRights says where people look that a start task runs without the
+// rights it asks for, which may do and may not.
+func (s *Service) noteMissingRights(c *change, n *computeNode) {
+	const missing = "The start task asks for administrator rights. The Batch service does not run as root, so it runs without them."
+	n.Errors = append(n.Errors, nodeError{Code: "ElevationNotAvailable", Message: missing})
+	c.then(func() {
+		s.nodeLogs.note(n.ID, c.now, "startup: %s", missing)
+		s.log.Warn("a start task runs without the administrator rights that it asks for: the Batch service does not run as root", "node", n.ID)
+	})
 }
 
 // endStartTask writes down what came of a try and says whether there is another.

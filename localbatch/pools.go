@@ -13,6 +13,9 @@ func (s *Service) createPool(r *http.Request) (reply, error) {
 	if err := readBody(r, &p.poolSpec); err != nil {
 		return reply{}, err
 	}
+	if err := p.UserAccounts.mustHavePasswords(); err != nil {
+		return reply{}, err
+	}
 	if err := p.complete(); err != nil {
 		return reply{}, err
 	}
@@ -172,7 +175,7 @@ type poolPatch struct {
 	CertificateReferences        unsupported       `json:"certificateReferences"`
 	ApplicationPackageReferences packageReferences `json:"applicationPackageReferences"`
 	MountConfiguration           unsupported       `json:"mountConfiguration"`
-	UserAccounts                 unsupported       `json:"userAccounts"`
+	UserAccounts                 *userAccounts     `json:"userAccounts"`
 	EnableInterNodeCommunication *bool             `json:"enableInterNodeCommunication"`
 	NetworkConfiguration         json.RawMessage   `json:"networkConfiguration"`
 	ResourceTags                 json.RawMessage   `json:"resourceTags"`
@@ -187,6 +190,11 @@ func (s *Service) patchPool(r *http.Request) (reply, error) {
 	var patch poolPatch
 	if err := readBody(r, &patch); err != nil {
 		return reply{}, err
+	}
+	if patch.UserAccounts != nil {
+		if err := patch.UserAccounts.mustHavePasswords(); err != nil {
+			return reply{}, err
+		}
 	}
 	p, err := s.changePool(r, func(c *change, p *pool) error {
 		if patch.needsEmptyPool() {
@@ -221,6 +229,7 @@ func (p poolPatch) apply(spec *poolSpec) {
 	spec.ApplicationPackageReferences = p.ApplicationPackageReferences
 	replace(&spec.DisplayName, p.DisplayName)
 	replace(&spec.Metadata, p.Metadata)
+	replace(&spec.UserAccounts, p.UserAccounts)
 	replace(&spec.TargetNodeCommunicationMode, p.TargetNodeCommunicationMode)
 	replace(&spec.EnableInterNodeCommunication, p.EnableInterNodeCommunication)
 	replace(&spec.TaskSlotsPerNode, p.TaskSlotsPerNode)

@@ -30,7 +30,7 @@ type poolSpec struct {
 	ApplicationLicenses          unsupported       `json:"applicationLicenses,omitzero"`
 	TaskSlotsPerNode             int32             `json:"taskSlotsPerNode"`
 	TaskSchedulingPolicy         *schedulingPolicy `json:"taskSchedulingPolicy,omitempty"`
-	UserAccounts                 unsupported       `json:"userAccounts,omitzero"`
+	UserAccounts                 userAccounts      `json:"userAccounts,omitempty"`
 	Metadata                     metadata          `json:"metadata,omitempty"`
 	MountConfiguration           unsupported       `json:"mountConfiguration,omitzero"`
 	TargetNodeCommunicationMode  string            `json:"targetNodeCommunicationMode,omitempty"`
@@ -127,6 +127,14 @@ func (p *poolSpec) completeProperties() error {
 	}
 	if err := p.StartTask.complete(); err != nil {
 		return err
+	}
+	if err := p.UserAccounts.complete(); err != nil {
+		return err
+	}
+	if p.StartTask != nil {
+		if err := p.UserAccounts.check("startTask.userIdentity", p.StartTask.UserIdentity); err != nil {
+			return err
+		}
 	}
 	if err := p.ApplicationPackageReferences.check(); err != nil {
 		return err

@@ -73,14 +73,20 @@ func requireDead(t *testing.T, pid int) {
 
 // victim is a service in a process of its own, to be killed.
 type victim struct {
-	t       *testing.T
-	dir     string
-	command *exec.Cmd
+	t          *testing.T
+	dir        string
+	program    string              // default: this binary
+	credential *syscall.Credential // default: whoever tests
+	command    *exec.Cmd
 }
 
 func (v *victim) start() *world {
 	v.t.Helper()
-	v.command = exec.Command(os.Args[0])
+	if v.program == "" {
+		v.program = os.Args[0]
+	}
+	v.command = exec.Command(v.program)
+	v.command.SysProcAttr = &syscall.SysProcAttr{Credential: v.credential}
 	v.command.Env = append(os.Environ(), serviceVariable+"="+v.dir, "LOCALBATCH_TEST_ADDRESS=127.0.0.1:0")
 	v.command.Stderr = os.Stderr
 	out, err := v.command.StdoutPipe()

@@ -39,8 +39,8 @@ func checkEnvironment(property string, settings []nameValue) error {
 }
 
 type userIdentity struct {
-	UserName unsupported `json:"username,omitzero"`
-	AutoUser *autoUser   `json:"autoUser,omitempty"`
+	UserName string    `json:"username,omitempty"`
+	AutoUser *autoUser `json:"autoUser,omitempty"`
 }
 
 type autoUser struct {
@@ -54,6 +54,12 @@ func (u *userIdentity) elevated() bool {
 
 // complete checks an identity and fills in the service's defaults.
 func (u *userIdentity) complete(property string) (*userIdentity, error) {
+	if u != nil && u.UserName != "" {
+		if u.AutoUser != nil {
+			return nil, invalidProperty(property, u.UserName, "username and autoUser exclude each other")
+		}
+		return u, nil
+	}
 	if u == nil || u.AutoUser == nil {
 		u = &userIdentity{AutoUser: &autoUser{}}
 	}

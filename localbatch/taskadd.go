@@ -68,6 +68,9 @@ func (c *change) add(j *job, spec taskSpec) (*task, error) {
 	if err := j.mayHaveTask(spec.ID); err != nil {
 		return nil, err
 	}
+	if err := c.checkAccount(j, spec.UserIdentity); err != nil {
+		return nil, err
+	}
 	body, err := json.Marshal(storedSpec{taskSpec: &spec})
 	if err != nil {
 		return nil, err

@@ -89,7 +89,9 @@ func (m *Machine) environment(t Task, dir string) environment {
 	env.set("PATH", m.path)
 	env.set("HOME", dir)
 	env.set("LANG", defaultLanguage)
-	if u, err := user.Current(); err == nil {
+	if t.User != "" {
+		env.set("USER", t.User)
+	} else if u, err := user.Current(); err == nil {
 		env.set("USER", u.Username)
 	}
 	env.set("AZ_BATCH_TASK_WORKING_DIR", dir)

@@ -47,15 +47,26 @@ type output struct{ stdout, stderr *os.File }
 // runCommand runs t's command line. beside, if not nil, is called with the exit
 // code, while what the process has left behind goes on.
 func (m *Machine) runCommand(ctx context.Context, d *directory, t Task, out output, onStart func(pgid int), beside func(code int32)) (*int32, error) {
+	as, err := m.accountOf(t)
+	if err != nil {
+		fmt.Fprintln(out.stderr, asFailure(err).message())
+		return nil, err
+	}
 	cmd, err := m.command(d, t)
 	if err != nil {
 		return nil, err
 	}
 	cmd.Stdout, cmd.Stderr = out.stdout, out.stderr
+	if as != nil {
+		if err := d.giveTo(as, t.Base); err != nil {
+			return nil, err
+		}
+		cmd.SysProcAttr.Credential = as.ids
+	}
 
 	state, killed, err := runProcess(ctx, cmd, t, onStart, beside)
 	if err != nil {
-		return nil, startFailure(cmd.Args[0], err)
+		return nil, firstOf(userFailure(as, cmd.Dir, err), startFailure(cmd.Args[0], err))
 	}
 	code := exitCode(state.Sys().(syscall.WaitStatus))
 	switch {

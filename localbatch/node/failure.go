@@ -64,6 +64,16 @@ func (f *Failure) Error() string {
 	return text
 }
 
+// message is the failure in one sentence, for stderr.txt.
+func (f *Failure) message() string {
+	for _, d := range f.Details {
+		if d.Name == "Message" {
+			return d.Value
+		}
+	}
+	return f.Message
+}
+
 // failure makes a Failure whose details are pairs of a name and a value, with
 // every secret taken out.
 func failure(code, message string, pairs ...string) *Failure {

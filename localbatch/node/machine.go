@@ -86,6 +86,10 @@ func NewMachine(opts Options) *Machine {
 // transfers. It ends no task.
 func (m *Machine) Close() { m.client.CloseIdleConnections() }
 
+// IsRoot says whether processes run with administrator rights, which is what
+// elevated tasks ask for.
+func (m *Machine) IsRoot() bool { return m.root }
+
 // Run runs t once, to its end, and never returns before every process of t's
 // session has been sent SIGKILL: those that the command left behind as well,
 // and on Linux those that left the session, as far as they have kept the
@@ -117,6 +121,9 @@ func (m *Machine) run(ctx context.Context, t Task, onStart func(pgid int), r *Re
 		return err
 	}
 	defer d.close()
+	if t.Refusal != nil {
+		return t.Refusal
+	}
 
 	if err := m.fetchCommon(limited, t.Coordination); err != nil {
 		return firstOf(ended(limited), err)

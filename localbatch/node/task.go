@@ -30,6 +30,15 @@ type Task struct {
 	// MaxWallClock bounds the time from the start of the first download to the
 	// end of the process. 0: none.
 	MaxWallClock time.Duration
+	// User is the operating-system user that the process runs as; empty: the
+	// service's own. Another user than that takes a service that runs as root,
+	// and a task's directory that the user can reach: those of the directories
+	// from Base down to it that belong to the service are opened to be passed
+	// through.
+	User string
+	Base string
+	// Refusal is why the task cannot run at all, which its caller knows.
+	Refusal *Failure
 	// Elevated asks for administrator rights. A service that runs as root gives
 	// them to every task. One that does not refuses an elevated task: it never
 	// starts, and says why in its failure and in stderr.txt.
