@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"path"
-	"regexp"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -124,11 +123,6 @@ func (s *Service) baseURL(r *http.Request) string {
 	return scheme + "://" + r.Host
 }
 
-var versions = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}\.\d+\.\d+$`)
-
-// The oldest and newest date of a version that this service can answer in.
-const oldest, newest = "2020-09-01", "2024-07-01"
-
 // checkQuery refuses what rt would have to ignore.
 func checkQuery(u *url.URL, rt route) error {
 	if rt.open {
@@ -151,17 +145,7 @@ func checkQuery(u *url.URL, rt route) error {
 	if err := checkExpand(query.Get("$expand")); err != nil {
 		return err
 	}
-	version := query.Get("api-version")
-	if version == "" {
-		e := badRequest("MissingRequiredQueryParameter", "A required query parameter was not specified in the request URI.")
-		e.values = []errorValue{{"QueryParameterName", "api-version"}}
-		return e
-	}
-	if !versions.MatchString(version) || version[:len(oldest)] < oldest || version[:len(newest)] > newest {
-		return badRequest("UnsupportedRequestVersion", "The specified API version is not supported.").
-			because("those from %s to %s are", oldest, newest)
-	}
-	return nil
+	return checkVersion(query.Get("api-version"), rt)
 }
 
 // Every operation takes these. How long the service may take is for the client

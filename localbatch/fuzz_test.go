@@ -210,7 +210,7 @@ func FuzzPaging(f *testing.F) {
 		return &http.Request{Method: http.MethodGet, Host: "127.0.0.1:1", URL: &url.URL{Path: "/jobs/job/tasks", RawQuery: query.Encode()}}
 	}
 	f.Fuzz(func(t *testing.T, last, filter, selection, token string) {
-		query := url.Values{"api-version": {newest}, "maxresults": {"7"}, "$filter": {filter}, "$select": {selection}}
+		query := url.Values{"api-version": {apiVersions[0]}, "maxresults": {"7"}, "$filter": {filter}, "$select": {selection}}
 		first := request(query)
 		list, err := parseList(first, taskFields)
 		if err != nil {

@@ -25,6 +25,7 @@ type poolSpec struct {
 	EnableInterNodeCommunication bool              `json:"enableInterNodeCommunication"`
 	NetworkConfiguration         json.RawMessage   `json:"networkConfiguration,omitempty"`
 	StartTask                    *startTask        `json:"startTask,omitempty"`
+	CloudServiceConfiguration    unsupported       `json:"cloudServiceConfiguration,omitzero"` // of versions before 2024-07-01; Azure has no such pools any more
 	CertificateReferences        unsupported       `json:"certificateReferences,omitzero"`
 	ApplicationPackageReferences packageReferences `json:"applicationPackageReferences,omitempty"`
 	ApplicationLicenses          unsupported       `json:"applicationLicenses,omitzero"`

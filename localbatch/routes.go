@@ -13,6 +13,8 @@ type route struct {
 	pattern    string
 	handle     handler
 	parameters []string // of the query, beside those that every operation takes
+	since      string   // the first of apiVersions that has the operation; empty: all have it
+	until      string   // the last one
 	open       bool     // the query is not checked: there is no operation anyway
 }
 
@@ -59,15 +61,15 @@ func (s *Service) operations() []route {
 		{name: "GetNode", pattern: "GET /pools/{pool}/nodes/{node}", handle: s.getNode, parameters: oneParameters},
 		{name: "RebootNode", pattern: "POST /pools/{pool}/nodes/{node}/reboot", handle: s.rebootNode},
 		{name: "ReimageNode", pattern: "POST /pools/{pool}/nodes/{node}/reimage", handle: s.reimageNode},
-		{name: "DeallocateNode", pattern: "POST /pools/{pool}/nodes/{node}/deallocate", handle: s.deallocateNode},
-		{name: "StartNode", pattern: "POST /pools/{pool}/nodes/{node}/start", handle: s.startNode},
+		{name: "DeallocateNode", pattern: "POST /pools/{pool}/nodes/{node}/deallocate", handle: s.deallocateNode, since: "2024-07-01.20.0"},
+		{name: "StartNode", pattern: "POST /pools/{pool}/nodes/{node}/start", handle: s.startNode, since: "2024-07-01.20.0"},
 		{name: "DisableNodeScheduling", pattern: "POST /pools/{pool}/nodes/{node}/disablescheduling", handle: s.disableScheduling},
 		{name: "EnableNodeScheduling", pattern: "POST /pools/{pool}/nodes/{node}/enablescheduling", handle: s.enableScheduling},
 		{name: "CreateNodeUser", pattern: "POST /pools/{pool}/nodes/{node}/users", handle: s.createNodeUser},
 		{name: "ReplaceNodeUser", pattern: "PUT /pools/{pool}/nodes/{node}/users/{user}", handle: s.refuseNodeUser},
 		{name: "DeleteNodeUser", pattern: "DELETE /pools/{pool}/nodes/{node}/users/{user}", handle: s.refuseNodeUser},
 		{name: "GetNodeRemoteLoginSettings", pattern: "GET /pools/{pool}/nodes/{node}/remoteloginsettings", handle: s.refuseLogin},
-		{name: "GetNodeRemoteDesktop", pattern: "GET /pools/{pool}/nodes/{node}/rdp", handle: s.refuseLogin},
+		{name: "GetNodeRemoteDesktop", pattern: "GET /pools/{pool}/nodes/{node}/rdp", handle: s.refuseLogin, until: "2024-02-01.19.0"},
 		{name: "UploadNodeLogs", pattern: "POST /pools/{pool}/nodes/{node}/uploadbatchservicelogs", handle: s.uploadNodeLogs},
 		{name: "ListNodeExtensions", pattern: "GET /pools/{pool}/nodes/{node}/extensions", handle: s.listNodeExtensions, parameters: extensionsParameters},
 		{name: "GetNodeExtension", pattern: "GET /pools/{pool}/nodes/{node}/extensions/{extension}", handle: s.getNodeExtension, parameters: oneParameters},

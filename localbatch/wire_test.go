@@ -85,9 +85,10 @@ func (q rawRequest) sign(r *http.Request) {
 	}
 	text := strings.Join(lines, "\n") + "\n/" + q.account + q.signedPath
 	for parameter := range strings.SplitSeq(q.query, "&") {
-		name, escaped, _ := strings.Cut(parameter, "=")
-		if value, err := url.QueryUnescape(escaped); err == nil {
-			text += "\n" + name + ":" + value
+		name, value, _ := strings.Cut(parameter, "=")
+		name, _ = url.QueryUnescape(name)
+		if value, err := url.QueryUnescape(value); err == nil {
+			text += "\n" + strings.ToLower(name) + ":" + value
 		}
 	}
 	mac := hmac.New(sha256.New, q.key)
