@@ -23,6 +23,9 @@ type Activities struct {
 	Uploader *transfer.Uploader
 	// Limits bound each fetch.
 	Limits transfer.Limits
+	// Evaluation is how often Batch evaluates the formulas of pools. Default: the
+	// shortest interval there is, five minutes, which is what is asked for.
+	Evaluation time.Duration
 	// Runs is Temporal. Without it nothing that is created names its namespace's
 	// id, and Sweep refuses to work.
 	Runs Runs

@@ -15,8 +15,11 @@ import (
 
 // lookAtPool finds out whether the pool has, or will have, nodes that can run
 // tasks.
-func (a *Activities) lookAtPool(ctx context.Context, in WaitInput, seen *sight) error {
-	pool, err := a.Batch.GetPool(ctx, in.Pool, &azbatch.GetPoolOptions{SelectParam: []string{"id", "state", "allocationState", "resizeErrors"}})
+func (w *wait) lookAtPool(ctx context.Context, seen *sight) error {
+	in := w.in
+	pool, err := w.Batch.GetPool(ctx, in.Pool, &azbatch.GetPoolOptions{SelectParam: []string{
+		"id", "state", "allocationState", "resizeErrors", "enableAutoScale", "autoScaleFormula",
+	}})
 	if gone := fail(err, "look at pool %s", in.Pool); isGone(gone) {
 		seen.failure = &workload.Failure{Code: "PoolNotFound",
 			Message: fmt.Sprintf("pool %s does not exist any more: somebody deleted it, or the Batch service lost it", in.Pool)}
@@ -28,7 +31,7 @@ func (a *Activities) lookAtPool(ctx context.Context, in WaitInput, seen *sight) 
 		seen.failure = &workload.Failure{Code: "PoolBeingDeleted", Message: fmt.Sprintf("somebody deletes pool %s", in.Pool)}
 		return nil
 	}
-	nodes, err := a.nodeCounts(ctx, in.Pool)
+	nodes, err := w.nodeCounts(ctx, in.Pool)
 	if err != nil {
 		return err
 	}
@@ -36,18 +39,22 @@ func (a *Activities) lookAtPool(ctx context.Context, in WaitInput, seen *sight) 
 	if nodes.total() > 0 && nodes.of(azbatch.NodeStateIdle, azbatch.NodeStateRunning) == 0 {
 		seen.reason = fmt.Sprintf("no node of pool %s is ready yet: %s", in.Pool, nodes)
 	}
-	if value(pool.AllocationState) != azbatch.AllocationStateSteady {
-		return nil
+	if value(pool.AllocationState) == azbatch.AllocationStateSteady {
+		err = w.judgeNodes(ctx, pool.ResizeErrors, nodes, seen)
 	}
-	return a.judgeNodes(ctx, in, pool.ResizeErrors, nodes, seen)
+	if err == nil && seen.failure == nil {
+		w.renew(ctx, pool.Pool, seen)
+	}
+	return err
 }
 
 // judgeNodes looks at a pool that is as large as it is going to be.
-func (a *Activities) judgeNodes(ctx context.Context, in WaitInput, resizeErrors []azbatch.ResizeError, nodes nodeCounts, seen *sight) error {
+func (w *wait) judgeNodes(ctx context.Context, resizeErrors []azbatch.ResizeError, nodes nodeCounts, seen *sight) error {
+	in := w.in
 	broken := nodes.of(azbatch.NodeStateStartTaskFailed, azbatch.NodeStateUnusable)
 	switch {
 	case broken > 0 && broken == nodes.total():
-		failure, err := a.brokenNode(ctx, in.Pool)
+		failure, err := w.brokenNode(ctx)
 		if !in.OwnPool && failure != nil {
 			seen.reason, failure = failure.Message, nil // its owner may mend it
 		}
@@ -79,8 +86,9 @@ func (s *sight) judgeResize(in WaitInput, resizeErrors []azbatch.ResizeError) {
 
 // brokenNode tells what is wrong with one of the pool's broken nodes; they
 // are usually broken alike.
-func (a *Activities) brokenNode(ctx context.Context, pool string) (*workload.Failure, error) {
-	pager := a.Batch.NewListNodesPager(pool, &azbatch.ListNodesOptions{
+func (w *wait) brokenNode(ctx context.Context) (*workload.Failure, error) {
+	pool := w.in.Pool
+	pager := w.Batch.NewListNodesPager(pool, &azbatch.ListNodesOptions{
 		Filter:      to.Ptr("state eq 'starttaskfailed' or state eq 'unusable'"),
 		SelectParam: []string{"id", "state", "startTaskInfo", "errors"},
 		MaxResults:  to.Ptr[int32](1),
@@ -92,7 +100,7 @@ func (a *Activities) brokenNode(ctx context.Context, pool string) (*workload.Fai
 	node := page.Value[0]
 	failure := &workload.Failure{Node: value(node.ID)}
 	if value(node.State) == azbatch.NodeStateStartTaskFailed {
-		a.startTaskFailure(ctx, pool, node, failure)
+		w.startTaskFailure(ctx, node, failure)
 		return failure, nil
 	}
 	failure.Code = "NodesUnusable"
@@ -100,7 +108,8 @@ func (a *Activities) brokenNode(ctx context.Context, pool string) (*workload.Fai
 	return failure, nil
 }
 
-func (a *Activities) startTaskFailure(ctx context.Context, pool string, node azbatch.Node, failure *workload.Failure) {
+func (w *wait) startTaskFailure(ctx context.Context, node azbatch.Node, failure *workload.Failure) {
+	pool := w.in.Pool
 	failure.Code = "StartTaskFailed"
 	failure.Message = fmt.Sprintf("the start task (pool.startTask) failed on every node of pool %s", pool)
 	if info := node.StartTaskInfo; info != nil {
@@ -112,11 +121,12 @@ func (a *Activities) startTaskFailure(ctx context.Context, pool string, node azb
 			failure.Message += ": " + firstLine(value(info.FailureInfo.Message))
 		}
 	}
-	failure.Stderr = a.startTaskStderr(ctx, pool, value(node.ID))
+	failure.Stderr = w.startTaskStderr(ctx, pool, value(node.ID))
+	failure.Logs = w.keepStartTaskLogs(ctx, value(node.ID))
 }
 
 // startTaskStderr reads the end of the start task's stderr from the node: no
-// output file can carry it to Blob. It is evidence, so a failure to get it is
+// output file can carry it. It is evidence, so a failure to get it is
 // told in its place.
 func (a *Activities) startTaskStderr(ctx context.Context, pool, node string) string {
 	const file = "startup/stderr.txt"

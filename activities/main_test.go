@@ -42,6 +42,7 @@ func TestMain(m *testing.M) {
 type world struct {
 	*Activities
 	t     *testing.T
+	batch *localbatch.Service
 	calls *calls // that the Batch service got
 	dir   string // of the inputs
 	owner Owner
@@ -49,12 +50,12 @@ type world struct {
 	task  workload.Task
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, adjust ...func(*localbatch.Options)) *world {
 	t.Helper()
-	return newWorldOn(t, azurite.ConnectionString())
+	return newWorldOn(t, azurite.ConnectionString(), adjust...)
 }
 
-func newWorldOn(t *testing.T, storageAccount string) *world {
+func newWorldOn(t *testing.T, storageAccount string, adjust ...func(*localbatch.Options)) *world {
 	t.Helper()
 	w := &world{t: t, calls: &calls{}, dir: t.TempDir(), owner: newOwner(), task: workload.Task{Command: "cp {{input}} {{output}}", Output: "{{stem}}.out"}}
 	w.id = workload.ResourceName(w.owner.WorkflowID, w.owner.RunID)
@@ -62,7 +63,7 @@ func newWorldOn(t *testing.T, storageAccount string) *world {
 		BatchAccountName: "local", BatchAccountKey: base64.StdEncoding.EncodeToString([]byte("known to this test alone")),
 		StorageConnectionString: storageAccount,
 	}
-	cfg.BatchEndpoint = serveBatch(t, cfg, w.calls)
+	w.batch, cfg.BatchEndpoint = serveBatch(t, cfg, w.calls, adjust...)
 	batch, err := azure.NewBatch(cfg)
 	require.NoError(t, err)
 	storage, err := azure.NewStorage(cfg)
@@ -75,9 +76,13 @@ func newOwner() Owner {
 	return Owner{WorkflowID: "run of a test", RunID: uuid.NewString(), Namespace: "default"}
 }
 
-func serveBatch(t *testing.T, cfg azure.Config, calls *calls) string {
+func serveBatch(t *testing.T, cfg azure.Config, calls *calls, adjust ...func(*localbatch.Options)) (*localbatch.Service, string) {
 	t.Helper()
-	service, err := localbatch.New(localbatch.Options{DataDir: t.TempDir(), AccountName: cfg.BatchAccountName, AccountKey: cfg.BatchAccountKey})
+	options := localbatch.Options{DataDir: t.TempDir(), AccountName: cfg.BatchAccountName, AccountKey: cfg.BatchAccountKey}
+	for _, f := range adjust {
+		f(&options)
+	}
+	service, err := localbatch.New(options)
 	require.NoError(t, err)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -88,7 +93,7 @@ func serveBatch(t *testing.T, cfg azure.Config, calls *calls) string {
 		server.Close()
 		require.NoError(t, service.Close())
 	})
-	return server.URL
+	return service, server.URL
 }
 
 // calls are the requests that change something, as "METHOD /path".

@@ -23,6 +23,10 @@ type WaitInput struct {
 	Pool    string `json:"pool"`
 	OwnPool bool   `json:"ownPool"` // the run created it, so nobody else will mend it
 	Files   int64  `json:"files"`
+	// Lease of a pool of the run's own is renewed while the wait lasts.
+	Lease Lease `json:"lease,omitzero"`
+	// OutputContainer gets what a start task that failed has written.
+	OutputContainer string `json:"outputContainer,omitempty"`
 }
 
 // WaitResult is how the wait ended. Without Failure, every task is completed.
@@ -36,8 +40,9 @@ type WaitResult struct {
 // any more, or until it is cancelled, which it answers with what it last saw. Task counts are for progress and may lag; the end is told by the
 // job's own state, which Submit has tied to its tasks.
 func (a *Activities) Wait(ctx context.Context, in WaitInput) (WaitResult, error) {
+	w := wait{Activities: a, in: in}
 	for started := time.Now(); ; {
-		seen, err := a.look(ctx, in)
+		seen, err := w.look(ctx)
 		if err != nil {
 			return WaitResult{}, err
 		}
@@ -61,24 +66,40 @@ func (a *Activities) Wait(ctx context.Context, in WaitInput) (WaitResult, error)
 // sight is what one look at job and pool shows.
 type sight struct {
 	counts  workload.Counts
-	nodes   map[string]int32
+	nodes   nodeCounts
 	reason  string            // why nothing moves, when nothing does
 	failure *workload.Failure // why nothing will move any more
 	done    bool
 }
 
-// look asks for the job first: whatever became of the pool, a job that is
-// completed is the end.
-func (a *Activities) look(ctx context.Context, in WaitInput) (sight, error) {
-	var seen sight
-	if err := a.lookAtJob(ctx, in, &seen); err != nil || seen.done || seen.failure != nil {
-		return seen, err
-	}
-	return seen, a.lookAtPool(ctx, in, &seen)
+// wait is one Wait at work.
+type wait struct {
+	*Activities
+	in        WaitInput
+	idleSince time.Time // when tasks were first seen to wait beside idle nodes
 }
 
-func (a *Activities) lookAtJob(ctx context.Context, in WaitInput, seen *sight) error {
-	job, err := a.Batch.GetJob(ctx, in.Job, &azbatch.GetJobOptions{SelectParam: []string{"id", "state", "executionInfo"}})
+// look asks for the job first: whatever became of the pool, a job that is
+// completed is the end.
+func (w *wait) look(ctx context.Context) (sight, error) {
+	var seen sight
+	if err := w.lookAtJob(ctx, &seen); err != nil || seen.done || seen.failure != nil {
+		return seen, err
+	}
+	disabled := seen.reason
+	if err := w.lookAtPool(ctx, &seen); err != nil || seen.failure != nil {
+		return seen, err
+	}
+	if disabled != "" {
+		seen.reason = disabled
+	}
+	w.noticeIdleNodes(&seen)
+	return seen, w.noticeForeignTasks(ctx, &seen)
+}
+
+func (w *wait) lookAtJob(ctx context.Context, seen *sight) error {
+	in := w.in
+	job, err := w.Batch.GetJob(ctx, in.Job, &azbatch.GetJobOptions{SelectParam: []string{"id", "state", "executionInfo"}})
 	if gone := fail(err, "look at job %s", in.Job); isGone(gone) {
 		seen.failure = &workload.Failure{Code: "JobNotFound",
 			Message: fmt.Sprintf("job %s does not exist any more: somebody deleted it, or the Batch service lost it", in.Job)}
@@ -86,7 +107,7 @@ func (a *Activities) lookAtJob(ctx context.Context, in WaitInput, seen *sight) e
 	} else if gone != nil {
 		return gone
 	}
-	counts, err := a.Batch.GetJobTaskCounts(ctx, in.Job, nil)
+	counts, err := w.Batch.GetJobTaskCounts(ctx, in.Job, nil)
 	if err := fail(err, "count the tasks of job %s", in.Job); err != nil {
 		return unlessGone(err)
 	}
@@ -101,6 +122,65 @@ func (a *Activities) lookAtJob(ctx context.Context, in WaitInput, seen *sight) e
 		seen.reason = fmt.Sprintf("job %s is %s: somebody disabled it; its tasks go on when it is enabled", in.Job, state)
 	}
 	return nil
+}
+
+// idlePatience is how long tasks may wait beside idle nodes: Batch takes a
+// moment to assign them, and its counts lag.
+const idlePatience = 30 * time.Second
+
+// noticeIdleNodes says so when tasks wait although nodes have nothing to do:
+// no node has the slots that a task needs, or Batch does not assign them.
+func (w *wait) noticeIdleNodes(seen *sight) {
+	idle := seen.nodes.of(azbatch.NodeStateIdle)
+	if idle == 0 || seen.counts.Active == 0 || seen.counts.Running > 0 || seen.reason != "" {
+		w.idleSince = time.Time{}
+		return
+	}
+	if w.idleSince.IsZero() {
+		w.idleSince = time.Now()
+	}
+	if waited := time.Since(w.idleSince); waited >= idlePatience {
+		seen.reason = fmt.Sprintf("%d tasks of job %s wait although %d nodes of pool %s have been idle for %s: does a node have the slots that a task needs?",
+			seen.counts.Active, w.in.Job, idle, w.in.Pool, waited.Round(time.Second))
+	}
+}
+
+// noticeForeignTasks tells tasks that others added to the run's job. They keep
+// the job from ending, but not the run: it is done when its own tasks are.
+func (w *wait) noticeForeignTasks(ctx context.Context, seen *sight) error {
+	c := seen.counts
+	foreign := c.Active + c.Running + c.Succeeded + c.Failed - w.in.Files
+	if foreign <= 0 {
+		return nil
+	}
+	if seen.reason == "" {
+		seen.reason = fmt.Sprintf("%d tasks of job %s are not the run's: somebody added them", foreign, w.in.Job)
+	}
+	if c.Active+c.Running > foreign {
+		return nil
+	}
+	unfinished, err := w.hasUnfinishedTask(ctx)
+	seen.done = err == nil && !unfinished
+	return err
+}
+
+// hasUnfinishedTask looks for one of the run's own tasks that is not completed.
+func (w *wait) hasUnfinishedTask(ctx context.Context) (bool, error) {
+	pager := w.Batch.NewListTasksPager(w.in.Job, &azbatch.ListTasksOptions{
+		Filter: to.Ptr(fmt.Sprintf("(state eq 'active' or state eq 'preparing' or state eq 'running') and id ge '%s' and id le '%s'",
+			workload.TaskID(0), workload.TaskID(w.in.Files-1))),
+		SelectParam: []string{"id"}, MaxResults: to.Ptr[int32](1),
+	})
+	for pager.More() {
+		page, err := pager.NextPage(ctx)
+		if err != nil {
+			return false, fail(err, "list the tasks of job %s", w.in.Job)
+		}
+		if len(page.Value) > 0 {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // endedEarly is the failure of a job that something else ended than the last

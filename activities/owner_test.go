@@ -47,6 +47,18 @@ func TestStrangersAreNotTouched(t *testing.T) {
 	}
 }
 
+// TestATaskThatIsNotTheRuns is not taken for the run's, whatever its id.
+func TestATaskThatIsNotTheRuns(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	scanned := w.prepared(0, "a.txt", "b.txt")
+	_, err := w.Batch.CreateTask(t.Context(), w.id, azbatch.CreateTaskContent{ID: to.Ptr("task-00000001"), CommandLine: to.Ptr("cp a b")}, nil)
+	require.NoError(t, err)
+	_, err = run(w, w.Submit, w.submitInput(scanned.Files))
+	requireRefused(w, err, NotOurs)
+	require.ErrorContains(t, err, "task task-00000001 of job "+w.id)
+}
+
 // strangers makes what bears the run's names and is not the run's.
 func (w *world) strangers(mark []azbatch.MetadataItem, blobMark map[string]*string) {
 	w.t.Helper()

@@ -78,17 +78,16 @@ func (a *Activities) poolIsOurs(ctx context.Context, id string, owner Owner) err
 func (a *Activities) poolContent(ctx context.Context, in CreatePoolInput) (azbatch.CreatePoolContent, error) {
 	p := in.Pool
 	content := azbatch.CreatePoolContent{
-		ID:                     to.Ptr(in.ID),
-		VMSize:                 to.Ptr(p.VMSize),
-		TargetDedicatedNodes:   to.Ptr(p.DedicatedNodes),
-		TargetLowPriorityNodes: to.Ptr(p.SpotNodes),
-		TaskSlotsPerNode:       to.Ptr(max(p.TaskSlots, 1)),
-		Metadata:               a.markOf(in.Owner).ofBatch(),
+		ID:               to.Ptr(in.ID),
+		VMSize:           to.Ptr(p.VMSize),
+		TaskSlotsPerNode: to.Ptr(max(p.TaskSlots, 1)),
+		Metadata:         a.markOf(in.Owner).ofBatch(),
 		VirtualMachineConfiguration: &azbatch.VirtualMachineConfiguration{
 			ImageReference: imageReference(p.Image),
 			NodeAgentSKUID: to.Ptr(p.NodeAgentSKU),
 		},
 	}
+	a.setSize(&content, p)
 	if p.StartTask == nil {
 		return content, nil
 	}
@@ -105,6 +104,20 @@ func (a *Activities) poolContent(ctx context.Context, in CreatePoolInput) (azbat
 		UserIdentity:        userIdentity(p.StartTask.Elevated),
 	}
 	return content, nil
+}
+
+// setSize has the pool keep its nodes by a lease. The first one is twice as
+// long as the others: it cannot be renewed while nodes are being allocated.
+func (a *Activities) setSize(content *azbatch.CreatePoolContent, p workload.Pool) {
+	lease := Lease{Length: p.Lease, DedicatedNodes: p.DedicatedNodes, SpotNodes: p.SpotNodes}
+	if lease.Length == 0 {
+		content.TargetDedicatedNodes, content.TargetLowPriorityNodes = to.Ptr(p.DedicatedNodes), to.Ptr(p.SpotNodes)
+		return
+	}
+	first := lease.until(time.Now(), a.evaluation()).Add(time.Duration(lease.Length))
+	content.EnableAutoScale = to.Ptr(true)
+	content.AutoScaleFormula = to.Ptr(lease.formula(first))
+	content.AutoScaleEvaluationInterval = to.Ptr(iso8601(shortestEvaluation))
 }
 
 func imageReference(i workload.Image) *azbatch.ImageReference {
@@ -154,7 +167,7 @@ func (a *Activities) EmptyPool(ctx context.Context, in PoolInput) error {
 // ended may have left nodes behind.
 func (a *Activities) shrink(ctx context.Context, id string) (empty bool, err error) {
 	pool, err := a.Batch.GetPool(ctx, id, &azbatch.GetPoolOptions{SelectParam: []string{
-		"id", "state", "allocationState", "targetDedicatedNodes", "targetLowPriorityNodes", "currentDedicatedNodes", "currentLowPriorityNodes",
+		"id", "state", "allocationState", "enableAutoScale", "targetDedicatedNodes", "targetLowPriorityNodes", "currentDedicatedNodes", "currentLowPriorityNodes",
 	}})
 	if err != nil {
 		return false, fail(err, "look at pool %s", id)
@@ -165,6 +178,8 @@ func (a *Activities) shrink(ctx context.Context, id string) (empty bool, err err
 	switch {
 	case value(pool.State) == azbatch.PoolStateDeleting, steady && wanted == 0 && nodes == 0:
 		return true, nil
+	case steady && value(pool.EnableAutoScale):
+		_, err = a.setFormula(ctx, id, noNodes)
 	case steady:
 		_, err = a.Batch.ResizePool(ctx, id, azbatch.ResizePoolContent{
 			TargetDedicatedNodes:   to.Ptr[int32](0),

@@ -157,8 +157,11 @@ func (a *Activities) addTasks(ctx context.Context, job string, tasks []azbatch.C
 		if err != nil {
 			return fail(err, "add %d tasks to job %s", len(tasks), job)
 		}
-		again, err := sortOut(job, tasks, answer.Value)
-		if err != nil || len(again) == 0 {
+		again, there, err := sortOut(job, tasks, answer.Value)
+		if err != nil {
+			return err
+		}
+		if err := a.tasksAreOurs(ctx, job, there); err != nil || len(again) == 0 {
 			return err
 		}
 		if attempt == maxAddAttempts {
@@ -171,29 +174,34 @@ func (a *Activities) addTasks(ctx context.Context, job string, tasks []azbatch.C
 	}
 }
 
-// sortOut answers which of the tasks to send again: those that met an error of
-// the service's, and those that the answer does not name.
-func sortOut(job string, tasks []azbatch.CreateTaskContent, results []azbatch.TaskAddResult) ([]azbatch.CreateTaskContent, error) {
-	settled := make(map[string]bool, len(results))
+// sortOut answers which of the tasks to send again, those that met an error of
+// the service's and those that the answer does not name, and which were there
+// already.
+func sortOut(job string, tasks []azbatch.CreateTaskContent, results []azbatch.TaskAddResult) (again, there []azbatch.CreateTaskContent, err error) {
+	added, existed := map[string]bool{}, map[string]bool{}
 	for _, result := range results {
 		id, code := value(result.TaskID), ""
 		if result.Error != nil {
 			code = value(result.Error.Code)
 		}
 		switch {
-		case strings.EqualFold(string(value(result.Status)), string(azbatch.TaskAddStatusSuccess)), code == azure.CodeTaskExists:
-			settled[id] = true
+		case strings.EqualFold(string(value(result.Status)), string(azbatch.TaskAddStatusSuccess)):
+			added[id] = true
+		case code == azure.CodeTaskExists:
+			existed[id] = true
 		case strings.EqualFold(string(value(result.Status)), string(azbatch.TaskAddStatusClientError)):
-			return nil, refuse(TaskRefused, "job %s takes no task %s: %s: %s", job, id, code, addError(result.Error))
+			return nil, nil, refuse(TaskRefused, "job %s takes no task %s: %s: %s", job, id, code, addError(result.Error))
 		}
 	}
-	var again []azbatch.CreateTaskContent
 	for _, task := range tasks {
-		if !settled[value(task.ID)] {
+		switch id := value(task.ID); {
+		case existed[id]:
+			there = append(there, task)
+		case !added[id]:
 			again = append(again, task)
 		}
 	}
-	return again, nil
+	return again, there, nil
 }
 
 func addError(e *azbatch.Error) string {

@@ -22,11 +22,12 @@ func TestSortOut(t *testing.T) {
 		return r
 	}
 	// The service may answer in any order, in either case, and leave items out.
-	again, err := sortOut("j", tasks, []azbatch.TaskAddResult{result("c", "servererror", "InternalError"), result("b", "ClientError", "TaskExists"), result("a", "Success", "")})
+	again, there, err := sortOut("j", tasks, []azbatch.TaskAddResult{result("c", "servererror", "InternalError"), result("b", "ClientError", "TaskExists"), result("a", "Success", "")})
 	require.NoError(t, err)
 	require.Equal(t, []azbatch.CreateTaskContent{{ID: to.Ptr("c")}, {ID: to.Ptr("d")}}, again)
+	require.Equal(t, []azbatch.CreateTaskContent{{ID: to.Ptr("b")}}, there)
 
-	_, err = sortOut("j", tasks, []azbatch.TaskAddResult{result("a", "clienterror", "InvalidPropertyValue")})
+	_, _, err = sortOut("j", tasks, []azbatch.TaskAddResult{result("a", "clienterror", "InvalidPropertyValue")})
 	require.ErrorContains(t, err, "job j takes no task a: InvalidPropertyValue: why")
 }
 

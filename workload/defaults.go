@@ -6,6 +6,7 @@ import "time"
 const (
 	DefaultTimeout  = Duration(30 * time.Minute)
 	DefaultDeadline = Duration(24 * time.Hour)
+	DefaultLease    = Duration(20 * time.Minute)
 
 	defaultTo = "{{stem}}"
 )
@@ -30,6 +31,9 @@ func (p *Pool) applyDefaults() {
 	}
 	if p.TaskSlots == 0 {
 		p.TaskSlots = 1
+	}
+	if p.Lease == 0 {
+		p.Lease = DefaultLease
 	}
 	if p.Image.ID == "" && p.Image.Version == "" {
 		p.Image.Version = "latest"

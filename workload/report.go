@@ -64,6 +64,7 @@ type Failure struct {
 	ExitCode *int32 `json:"exitCode,omitempty"`
 	Node     string `json:"node,omitempty"`
 	Stderr   string `json:"stderr,omitempty"` // its last lines
+	Logs     string `json:"logs,omitempty"`   // of a start task: prefix in the output container of its stdout.txt and stderr.txt
 }
 
 // Counts are tasks by state.

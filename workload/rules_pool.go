@@ -3,6 +3,7 @@ package workload
 import (
 	"regexp"
 	"strings"
+	"time"
 )
 
 func (c *check) checkPool(p *Pool) {
@@ -25,8 +26,15 @@ func (c *check) checkPool(p *Pool) {
 		c.rule("pool", "has no nodes; set dedicatedNodes, spotNodes or both above 0",
 			"pool.dedicatedNodes", "pool.spotNodes", "pool.id")
 	}
+	if p.Lease != 0 && p.Lease < minLease {
+		c.rule("pool.lease", "must be 10m or more: Batch looks at it every five minutes")
+	}
 	c.checkStartTask(p.StartTask)
 }
+
+// minLease is two of the intervals at which Batch evaluates a pool's formula,
+// each five minutes (Batch REST reference, autoScaleEvaluationInterval).
+const minLease = Duration(10 * time.Minute)
 
 // checkOwnPool judges a pool that exists: it is used as it is.
 func (c *check) checkOwnPool() {

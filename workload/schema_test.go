@@ -44,6 +44,7 @@ task: {command: "true {{input}}", outputs: [{pattern: "*"}]}
 		{"", "timeout", w.Timeout},
 		{"Inputs", "match", w.Inputs.Match},
 		{"Pool", "taskSlots", w.Pool.TaskSlots},
+		{"Pool", "lease", w.Pool.Lease},
 		{"Image", "version", w.Pool.Image.Version},
 		{"Task", "slots", w.Task.Slots},
 		{"Task", "maxRetries", w.Task.MaxRetries},

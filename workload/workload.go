@@ -60,7 +60,10 @@ type Pool struct {
 	// How many spot nodes: cheaper, and Azure may take them back at any time.
 	SpotNodes int32 `json:"spotNodes,omitempty" jsonschema:"minimum=0,maximum=10000"`
 	// How many slots for tasks a node has; Batch allows four for each core.
-	TaskSlots int32      `json:"taskSlots,omitempty" jsonschema:"minimum=1,maximum=256,default=1"`
+	TaskSlots int32 `json:"taskSlots,omitempty" jsonschema:"minimum=1,maximum=256,default=1"`
+	// For how long the pool keeps its nodes after the last sign of life of its
+	// run, ten minutes at least.
+	Lease     Duration   `json:"lease,omitzero" jsonschema:"default=20m"`
 	StartTask *StartTask `json:"startTask,omitempty"`
 }
 
