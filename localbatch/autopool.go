@@ -52,6 +52,9 @@ func (a *autoPool) complete(scheduled bool) error {
 	if a.Pool == nil {
 		return missingProperty("pool")
 	}
+	if a.Pool.EnableAutoScale { // its formula is read when the pool is made
+		orDefault(&a.Pool.AutoScaleEvaluationInterval, defaultEvaluationInterval)
+	}
 	return within("pool", a.Pool.completeProperties())
 }
 
@@ -81,7 +84,11 @@ func (c *change) givePool(j *job) error {
 // givePoolOfJob makes a pool for a new job.
 func (c *change) givePoolOfJob(j *job) error {
 	p := j.PoolInfo.AutoPoolSpecification.newPool()
-	if err := c.addPool(p); err != nil {
+	err := p.ApplicationPackageReferences.check()
+	if err == nil {
+		err = c.addPool(p)
+	}
+	if err != nil {
 		return c.failToSchedule(j, err)
 	}
 	j.ExecutionInfo.PoolID = p.ID

@@ -156,6 +156,31 @@ func TestAutoPoolCannotBeMade(t *testing.T) {
 	require.True(t, w.exists(*w.jobState("daily:job-2", azbatch.JobStateActive).ExecutionInfo.PoolID))
 }
 
+func TestAutoPoolScales(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	info := autoPool(0)
+	spec := info.AutoPoolSpecification.Pool
+	spec.EnableAutoScale, spec.AutoScaleFormula, spec.TargetDedicatedNodes = to.Ptr(true), to.Ptr("$TargetDedicatedNodes = 1;"), nil
+	pool := w.autoPoolJob("job", info)
+	require.Equal(t, "PT15M", *w.jobState("job", azbatch.JobStateActive).PoolInfo.AutoPoolSpecification.Pool.AutoScaleEvaluationInterval)
+	w.add("one", "true")
+	require.Equal(t, pool, *w.completed("one").NodeInfo.PoolID)
+}
+
+func TestAutoPoolLacksItsPackages(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	info := autoPool(0)
+	info.AutoPoolSpecification.Pool.ApplicationPackageReferences = []azbatch.ApplicationPackageReference{{ApplicationID: to.Ptr("app")}}
+	_, err := w.CreateJob(ctx, azbatch.CreateJobContent{ID: to.Ptr("job"), PoolInfo: info}, nil)
+	require.NoError(t, err)
+	failed := w.jobState("job", azbatch.JobStateCompleted).ExecutionInfo.SchedulingError
+	require.Equal(t, "InvalidApplicationPackageReferencesInAutoPool", *failed.Code)
+	pools := w.NewListPoolsPager(nil)
+	require.Empty(t, get(t, pools.More, pools.NextPage)[0].Value)
+}
+
 func TestPoolInfoIsChecked(t *testing.T) {
 	t.Parallel()
 	w := start(t)

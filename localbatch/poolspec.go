@@ -89,11 +89,14 @@ func (p *poolSpec) complete() error {
 	if err := checkID(p.ID); err != nil {
 		return err
 	}
-	return p.completeProperties()
+	if err := p.completeProperties(); err != nil {
+		return err
+	}
+	return p.ApplicationPackageReferences.check()
 }
 
-// completeProperties is complete but for the id, which an auto pool has from
-// the service.
+// completeProperties is complete for an auto pool: it has its id from the
+// service, and its packages are looked for when it is made.
 func (p *poolSpec) completeProperties() error {
 	if err := checkDisplayName(p.DisplayName); err != nil {
 		return err
@@ -136,9 +139,6 @@ func (p *poolSpec) completeProperties() error {
 		if err := p.UserAccounts.check("startTask.userIdentity", p.StartTask.UserIdentity); err != nil {
 			return err
 		}
-	}
-	if err := p.ApplicationPackageReferences.check(); err != nil {
-		return err
 	}
 	return p.Metadata.check()
 }
