@@ -15,6 +15,7 @@ type kind int
 const (
 	nameKind    kind = iota // text: every operator, and startswith
 	choiceKind              // text: eq, ne
+	equalKind               // text: eq only
 	prefixKind              // text: startswith only
 	timeKind                // every operator
 	numberKind              // every operator
@@ -228,6 +229,18 @@ func (p *filterParser) startsWith() (expr, error) {
 	return prefixed{property, strings.ToLower(prefix.text)}, p.symbol(")")
 }
 
+func (k kind) allows(op store.Op) bool {
+	switch k {
+	case prefixKind:
+		return false
+	case equalKind:
+		return op == store.Equal
+	case choiceKind, booleanKind:
+		return op == store.Equal || op == store.NotEqual
+	}
+	return true
+}
+
 var operators = map[string]store.Op{
 	"eq": store.Equal, "ne": store.NotEqual, "gt": store.Greater,
 	"ge": store.GreaterOrEqual, "lt": store.Less, "le": store.LessOrEqual,
@@ -243,8 +256,7 @@ func (p *filterParser) comparison(property string) (expr, error) {
 	if !ok || word.kind != wordToken {
 		return nil, fmt.Errorf("an operator is expected where %q is", word.text)
 	}
-	onlyEquality := k == choiceKind || k == booleanKind
-	if k == prefixKind || onlyEquality && op != store.Equal && op != store.NotEqual {
+	if !k.allows(op) {
 		return nil, fmt.Errorf("%q does not support the operator %s", property, word.text)
 	}
 	value, err := p.next().value(k)

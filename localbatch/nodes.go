@@ -152,7 +152,7 @@ func countNodes(poolID string, nodes []store.Node) nodeCounts {
 }
 
 func (s *Service) nodeCounts(r *http.Request) (reply, error) {
-	list, err := parseList(r, fields{"poolId": choiceKind})
+	list, err := parseList(r, fields{"poolId": equalKind})
 	if err != nil {
 		return reply{}, err
 	}

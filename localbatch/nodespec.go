@@ -68,7 +68,7 @@ func affinityOf(nodeID string) string { return "TVM:" + nodeID }
 
 var nodeFields = fields{
 	"state": choiceKind, "stateTransitionTime": timeKind, "lastBootTime": timeKind, "allocationTime": timeKind,
-	"startTaskInfo/state": choiceKind, "startTaskInfo/result": choiceKind, "startTaskInfo/exitCode": numberKind,
+	"startTaskInfo/state": equalKind, "startTaskInfo/result": choiceKind, "startTaskInfo/exitCode": numberKind,
 	"startTaskInfo/startTime": timeKind, "startTaskInfo/endTime": timeKind,
 }
 

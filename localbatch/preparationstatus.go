@@ -24,7 +24,7 @@ type jobTaskDocument struct {
 
 var preparationFields = fields{
 	"poolId": choiceKind, "nodeId": choiceKind,
-	"jobPreparationTaskExecutionInfo/state": choiceKind, "jobReleaseTaskExecutionInfo/state": choiceKind,
+	"jobPreparationTaskExecutionInfo/state": equalKind, "jobReleaseTaskExecutionInfo/state": equalKind,
 	"jobPreparationTaskExecutionInfo/startTime": timeKind, "jobReleaseTaskExecutionInfo/startTime": timeKind,
 	"jobPreparationTaskExecutionInfo/endTime": timeKind, "jobReleaseTaskExecutionInfo/endTime": timeKind,
 	"jobPreparationTaskExecutionInfo/exitCode": numberKind, "jobReleaseTaskExecutionInfo/exitCode": numberKind,

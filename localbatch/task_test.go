@@ -296,3 +296,90 @@ func TestTaskConstraintsAreReplaced(t *testing.T) {
 	_, err = w.GetTask(ctx, "job", "one", &azbatch.GetTaskOptions{IfNoneMatch: after.ETag})
 	refused(t, err, http.StatusNotModified, "ConditionNotMet")
 }
+
+// A collection may name one id twice: the first of the two is added.
+func TestCollectionWithOneIDTwice(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	w.pool(poolContent("pool", 0))
+	w.job("job", "pool")
+	answer, err := w.CreateTaskCollection(ctx, "job", azbatch.TaskGroup{Value: []azbatch.CreateTaskContent{
+		taskContent("Same", "true"), taskContent("sAME", "false"),
+	}}, nil)
+	require.NoError(t, err)
+	require.Equal(t, azbatch.TaskAddStatusSuccess, *answer.Value[0].Status)
+	require.Equal(t, "TaskExists", *answer.Value[1].Error.Code)
+	require.Equal(t, "true", *w.task("same").CommandLine)
+	require.Equal(t, int32(1), *w.counts("job").Active)
+}
+
+// Of what is wrong with a task that is added, the first of these is answered.
+func TestOrderOfChecksOnATask(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	w.pool(poolContent("pool", 0))
+	w.job("job", "pool")
+	w.job("over", "pool")
+	_, err := w.TerminateJob(ctx, "over", nil)
+	require.NoError(t, err)
+	w.jobState("over", azbatch.JobStateCompleted)
+	w.add("taken", "true")
+	dependent := func(id string) azbatch.CreateTaskContent {
+		return taskContent(id, "true", func(c *azbatch.CreateTaskContent) {
+			c.DependsOn = &azbatch.TaskDependencies{TaskIDs: []string{"taken"}}
+		})
+	}
+	for job, want := range map[string]struct {
+		status int
+		code   string
+	}{"none": {404, "JobNotFound"}, "over": {409, "JobCompleted"}, "job": {409, "TaskExists"}} {
+		_, err := w.CreateTask(ctx, job, dependent("taken"), nil)
+		refused(t, err, want.status, want.code)
+	}
+	_, err = w.CreateTask(ctx, "job", dependent("new"), nil)
+	refused(t, err, 400, "TaskDependenciesNotSpecifiedOnJob")
+}
+
+// A task's version is that of its definition: it stays while the task runs. A
+// job's changes with what is done to the job.
+func TestVersionsAreThoseOfDefinitions(t *testing.T) {
+	t.Parallel()
+	w := ready(t, 1)
+	version := func() string {
+		job, err := w.GetJob(ctx, "job", nil)
+		require.NoError(t, err)
+		return string(*job.ETag)
+	}
+	before := version()
+	w.add("one", "sleep 1000")
+	active := w.task("one")
+	running := w.until("one", azbatch.TaskStateRunning)
+	require.Nil(t, running.ExecutionInfo.ExitCode)
+	require.Nil(t, running.ExecutionInfo.EndTime)
+	require.Nil(t, running.ExecutionInfo.Result)
+	require.NotNil(t, running.ExecutionInfo.StartTime)
+	require.NotNil(t, running.NodeInfo)
+	require.Equal(t, azbatch.TaskStateActive, *running.PreviousState)
+	_, err := w.TerminateTask(ctx, "job", "one", nil)
+	require.NoError(t, err)
+	completed := w.completed("one")
+	require.Equal(t, *active.ETag, *completed.ETag)
+	require.Equal(t, *active.LastModified, *completed.LastModified)
+	require.Equal(t, before, version(), "tasks are no part of their job's definition")
+
+	for _, change := range []func() error{
+		func() error {
+			return answered(w.UpdateJob(ctx, "job", azbatch.UpdateJobContent{Priority: to.Ptr[int32](1)}, nil))
+		},
+		func() error {
+			return answered(w.DisableJob(ctx, "job", azbatch.DisableJobContent{DisableTasks: to.Ptr(azbatch.DisableJobOptionWait)}, nil))
+		},
+		func() error { return answered(w.EnableJob(ctx, "job", nil)) },
+		func() error { return answered(w.TerminateJob(ctx, "job", nil)) },
+	} {
+		require.NoError(t, change())
+		after := version()
+		require.NotEqual(t, before, after)
+		before = after
+	}
+}

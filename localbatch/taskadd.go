@@ -63,7 +63,7 @@ func (c *change) add(j *job, spec taskSpec) (*task, error) {
 		return nil, err
 	}
 	if err := spec.checkFor(j); err != nil {
-		return nil, err
+		return nil, c.unlessTaken(j, spec.ID, err)
 	}
 	if err := j.mayHaveTask(spec.ID); err != nil {
 		return nil, err
@@ -101,6 +101,19 @@ func (c *change) add(j *job, spec taskSpec) (*task, error) {
 		return t, c.SetWait(*wait)
 	}
 	return t, nil
+}
+
+// unlessTaken is what refuses a task that its job cannot have: that its id is
+// taken comes before what else is wrong with it.
+func (c *change) unlessTaken(j *job, id string, refusal error) error {
+	_, taken, err := c.Task(j.row.Key, id)
+	switch {
+	case err != nil:
+		return err
+	case taken:
+		return exists("Task")
+	}
+	return refusal
 }
 
 // countAdded counts added tasks, all at once, and has them assigned.
