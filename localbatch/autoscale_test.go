@@ -372,6 +372,28 @@ func TestAutoPoolWithAutoScale(t *testing.T) {
 	}
 }
 
+// TestFailedEvaluationChangesNothing: the next one may succeed, as this one
+// does when there is a sample.
+func TestFailedEvaluationChangesNothing(t *testing.T) {
+	t.Parallel()
+	w, clock := startAhead(t)
+	w.pool(scaled("pool", "x = 7; $TargetDedicatedNodes = 1 + avg($ActiveTasks.GetSample(1))"))
+	p := w.getPool("pool")
+	require.Equal(t, "AutoScalingFormulaEvaluationError", *p.AutoScaleRun.Error.Code)
+	require.Equal(t, "Line 1, Col 36: of a vector without elements there is no value", *p.AutoScaleRun.Error.Values[0].Value)
+	require.Equal(t, "$TargetDedicatedNodes=0;$TargetLowPriorityNodes=0;$NodeDeallocationOption=requeue;x=7", *p.AutoScaleRun.Results)
+	require.Zero(t, *p.CurrentDedicatedNodes)
+	clock.Advance(30 * time.Second)
+	eventually(t, "a sample is taken", func() bool {
+		return w.evaluate("pool", "x = avg($ActiveTasks.GetSample(1))").Error == nil
+	})
+	clock.Advance(15 * time.Minute)
+	p = w.evaluated("pool", *p.AutoScaleRun.Timestamp)
+	require.Nil(t, p.AutoScaleRun.Error)
+	w.steady("pool")
+	require.Len(t, w.nodes("pool"), 1)
+}
+
 // TestAutoScaleTriesAgain: what the account has no room for comes at a later
 // evaluation.
 func TestAutoScaleTriesAgain(t *testing.T) {

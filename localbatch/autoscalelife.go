@@ -50,7 +50,7 @@ func (s *Service) evaluationInterval(p *pool) time.Duration {
 
 // runFormula evaluates f on a pool.
 func (s *Service) runFormula(tx *store.Tx, now store.Time, p *pool, f *formula.Formula) (formula.Result, *autoScaleRun, error) {
-	source := &metricSource{tx: tx, pool: p}
+	source := &metricSource{tx: tx, known: &s.histories, pool: p}
 	result, err := f.Evaluate(formula.Pool{
 		Now:                    now.Std(),
 		TargetDedicatedNodes:   p.TargetDedicatedNodes,

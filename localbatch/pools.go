@@ -162,7 +162,10 @@ func (c *change) deletePool(p *pool) {
 	p.State, p.StateTransitionTime = deleting, c.now
 	p.allocate(resizing, c.now)
 	c.thenBeside(func() { c.s.settlePool(p.key) })
-	c.then(func() { c.s.evaluations.forget(p.key) })
+	c.then(func() {
+		c.s.evaluations.forget(p.key)
+		c.s.histories.forget(p.key)
+	})
 }
 
 // poolPatch has the properties of a pool that can be changed: what is absent

@@ -1,6 +1,7 @@
 package localbatch
 
 import (
+	"sync"
 	"time"
 
 	"github.com/durabatch/durabatch/localbatch/formula"
@@ -88,30 +89,73 @@ func countPool(tx *store.Tx, key int64, id string) (store.Sample, error) {
 	return sample, err
 }
 
+// histories are the samples that formulas have asked for: each is read from
+// the store once.
+type histories struct {
+	mu     sync.Mutex
+	byPool map[int64][]store.Sample
+}
+
+// of lists the samples of a pool, the oldest first.
+func (h *histories) of(tx *store.Tx, pool int64) ([]store.Sample, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	samples := h.byPool[pool]
+	var last store.Time
+	if len(samples) > 0 {
+		last = samples[len(samples)-1].Time
+	}
+	newer, err := tx.Samples(pool, last)
+	if err != nil {
+		return nil, err
+	}
+	samples = append(samples, newer...)
+	samples = samples[max(0, len(samples)-keptSamples):]
+	if h.byPool == nil {
+		h.byPool = map[int64][]store.Sample{}
+	}
+	h.byPool[pool] = samples
+	return samples, nil
+}
+
+func (h *histories) forget(pool int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.byPool, pool)
+}
+
 // sampled are the read-only variables of formulas that samples are taken of.
 // Of one machine's memory, disk and network no part is a node's: the variables
 // of these have no samples.
-var sampled = map[string]func(store.Sample) *float64{
-	"$CPUPercent":              func(s store.Sample) *float64 { return s.CPU },
-	"$ActiveTasks":             func(s store.Sample) *float64 { return number(s.Tasks.Active) },
-	"$RunningTasks":            func(s store.Sample) *float64 { return number(s.Tasks.Running) },
-	"$PendingTasks":            func(s store.Sample) *float64 { return number(s.Tasks.Active + s.Tasks.Running) },
-	"$SucceededTasks":          func(s store.Sample) *float64 { return number(s.Tasks.Succeeded) },
-	"$FailedTasks":             func(s store.Sample) *float64 { return number(s.Tasks.Failed) },
-	"$CurrentDedicatedNodes":   func(s store.Sample) *float64 { return number(s.Dedicated) },
-	"$CurrentLowPriorityNodes": func(s store.Sample) *float64 { return number(s.LowPriority) },
-	"$SampleNodeCount":         func(s store.Sample) *float64 { return number(s.Dedicated + s.LowPriority) },
-	"$UsableNodeCount":         func(s store.Sample) *float64 { return number(s.Usable) },
-	"$PreemptedNodeCount":      func(s store.Sample) *float64 { return number(s.Preempted) },
+var sampled = map[string]func(store.Sample) (float64, bool){
+	"$CPUPercent":              func(s store.Sample) (float64, bool) { return known(s.CPU) },
+	"$ActiveTasks":             func(s store.Sample) (float64, bool) { return number(s.Tasks.Active) },
+	"$RunningTasks":            func(s store.Sample) (float64, bool) { return number(s.Tasks.Running) },
+	"$PendingTasks":            func(s store.Sample) (float64, bool) { return number(s.Tasks.Active + s.Tasks.Running) },
+	"$SucceededTasks":          func(s store.Sample) (float64, bool) { return number(s.Tasks.Succeeded) },
+	"$FailedTasks":             func(s store.Sample) (float64, bool) { return number(s.Tasks.Failed) },
+	"$CurrentDedicatedNodes":   func(s store.Sample) (float64, bool) { return number(s.Dedicated) },
+	"$CurrentLowPriorityNodes": func(s store.Sample) (float64, bool) { return number(s.LowPriority) },
+	"$SampleNodeCount":         func(s store.Sample) (float64, bool) { return number(s.Dedicated + s.LowPriority) },
+	"$UsableNodeCount":         func(s store.Sample) (float64, bool) { return number(s.Usable) },
+	"$PreemptedNodeCount":      func(s store.Sample) (float64, bool) { return number(s.Preempted) },
 }
 
-func number(n int32) *float64 { return new(float64(n)) }
+func number(n int32) (float64, bool) { return float64(n), true }
+
+func known(n *float64) (float64, bool) {
+	if n == nil {
+		return 0, false
+	}
+	return *n, true
+}
 
 func isSampled(variable string) bool { return sampled[variable] != nil }
 
 // metricSource is where a formula's read-only variables come from.
 type metricSource struct {
 	tx      *store.Tx
+	known   *histories
 	pool    *pool
 	loaded  bool
 	present store.Sample
@@ -120,7 +164,7 @@ type metricSource struct {
 
 func (m *metricSource) metric(variable string) (formula.Metric, error) {
 	if variable == "$TaskSlotsPerNode" {
-		return formula.Metric{Now: number(m.pool.TaskSlotsPerNode)}, nil
+		return formula.Metric{Now: new(float64(m.pool.TaskSlotsPerNode))}, nil
 	}
 	read := sampled[variable]
 	if read == nil {
@@ -129,10 +173,13 @@ func (m *metricSource) metric(variable string) (formula.Metric, error) {
 	if err := m.load(); err != nil {
 		return formula.Metric{}, err
 	}
-	metric := formula.Metric{Now: read(m.present)}
+	metric := formula.Metric{Samples: make([]formula.Sample, 0, len(m.history))}
+	if now, ok := read(m.present); ok {
+		metric.Now = &now
+	}
 	for _, s := range m.history {
-		if v := read(s); v != nil {
-			metric.Samples = append(metric.Samples, formula.Sample{Time: s.Time.Std(), Value: *v})
+		if v, ok := read(s); ok {
+			metric.Samples = append(metric.Samples, formula.Sample{Time: s.Time.Std(), Value: v})
 		}
 	}
 	return metric, nil
@@ -146,6 +193,6 @@ func (m *metricSource) load() (err error) {
 	if m.present, err = countPool(m.tx, m.pool.key, m.pool.ID); err != nil {
 		return err
 	}
-	m.history, err = m.tx.Samples(m.pool.key)
+	m.history, err = m.known.of(m.tx, m.pool.key)
 	return err
 }

@@ -102,6 +102,7 @@ type Service struct {
 
 	evaluations timers // of the formulas of pools
 	sampling    timers // one, of the next samples
+	histories   histories
 	processors  processors
 
 	mu      sync.Mutex

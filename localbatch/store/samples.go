@@ -23,8 +23,8 @@ func (tx *Tx) InsertSample(s Sample) error {
 		s.Dedicated, s.LowPriority, s.Usable, s.Preempted, s.CPU)
 }
 
-// Samples lists a pool's samples, the oldest first.
-func (tx *Tx) Samples(pool int64) ([]Sample, error) {
+// Samples lists a pool's samples from after a time, the oldest first.
+func (tx *Tx) Samples(pool int64, after Time) ([]Sample, error) {
 	scan := func(r row) (s Sample, err error) {
 		var cpu sql.Null[float64]
 		err = r.Scan(&s.Pool, &s.Time, &s.Tasks.Active, &s.Tasks.Running, &s.Tasks.Succeeded, &s.Tasks.Failed,
@@ -34,7 +34,7 @@ func (tx *Tx) Samples(pool int64) ([]Sample, error) {
 		}
 		return s, err
 	}
-	return all(tx, scan, "SELECT "+sampleColumns+" FROM samples WHERE pool = ? ORDER BY time", pool)
+	return all(tx, scan, "SELECT "+sampleColumns+" FROM samples WHERE pool = ? AND time > ? ORDER BY time", pool, after)
 }
 
 // DeleteSamples removes a pool's samples from before a time.
