@@ -152,10 +152,10 @@ func (r *run) cleanUp(ctx workflow.Context) {
 			activities.PoolInput{Owner: r.owner, Pool: names.Pool})
 	}
 	if r.exists.job {
-		result.JobDeleted = r.deleted(ctx, job, "job "+names.Job+", which costs nothing")
+		result.JobDeleted = r.deleted(ctx, job, "job "+names.Job+", which costs nothing", "az batch job delete --yes --job-id "+names.Job)
 	}
 	if r.exists.pool {
-		result.PoolDeleted = r.deleted(ctx, pool, "pool "+names.Pool+r.costOfPool(ctx))
+		result.PoolDeleted = r.deleted(ctx, pool, "pool "+names.Pool+r.costOfPool(ctx), "az batch pool delete --yes --pool-id "+names.Pool)
 	}
 	r.keep(ctx)
 	r.cleanedUp = true
@@ -189,15 +189,19 @@ func (r *run) costOfPool(ctx workflow.Context) string {
 }
 
 // deleted waits for a deletion, if there is one, and otherwise notes what is
-// left.
-func (r *run) deleted(ctx workflow.Context, deletion workflow.Future, left string) bool {
+// left and, where Azure refused for good, what deletes it.
+func (r *run) deleted(ctx workflow.Context, deletion workflow.Future, left, command string) bool {
 	if deletion == nil {
 		r.leave(left)
 		return false
 	}
 	if err := deletion.Get(ctx, nil); err != nil {
-		r.leave(left + " (it could not be deleted: " + reasonOf(err) + ")")
+		r.leave(refusedToGo(left, err, command))
 		return false
 	}
 	return true
+}
+
+func refusedToGo(left string, err error, command string) string {
+	return fmt.Sprintf("%s (it could not be deleted: %s; delete it with: %s)", left, reasonOf(err), command)
 }

@@ -110,13 +110,13 @@ func asError(report workload.Report) error {
 // it answers is done when all that is.
 func (r *run) tidy(asked, ctx workflow.Context, report *workload.Report) workflow.WaitGroup {
 	group := workflow.NewWaitGroup(ctx)
-	begin := func(ctx workflow.Context, step string, options workflow.ActivityOptions, activity, input any, failed func(reason string)) {
+	begin := func(ctx workflow.Context, step string, options workflow.ActivityOptions, activity, input any, failed func(error)) {
 		group.Add(1)
 		future := r.begin(ctx, step, options, activity, input)
 		workflow.Go(ctx, func(ctx workflow.Context) {
 			defer group.Done()
 			if err := future.Get(ctx, nil); err != nil {
-				failed(reasonOf(err))
+				failed(err)
 			}
 		})
 	}
@@ -124,8 +124,9 @@ func (r *run) tidy(asked, ctx workflow.Context, report *workload.Report) workflo
 	if r.exists.inputs {
 		begin(ctx, StepDeleteInputs, withinBound("delete the inputs", cleanupBound), act.DeleteContainer,
 			activities.DeleteContainerInput{Owner: r.owner, Container: names.InputContainer},
-			func(reason string) {
-				r.leave("container " + names.InputContainer + ", which costs its storage (it could not be deleted: " + reason + ")")
+			func(err error) {
+				r.leave(refusedToGo("container "+names.InputContainer+", which costs its storage", err,
+					"az storage container delete --name "+names.InputContainer))
 			})
 	}
 	if r.exists.pool && r.keepsPoolForNow() {
@@ -136,7 +137,7 @@ func (r *run) tidy(asked, ctx workflow.Context, report *workload.Report) workflo
 		firstContact := r.workload.Inputs.Dir == ""
 		options := onHost(withinBound("fetch the outputs to "+r.workload.Inputs.Host, fetchBound), r.workload.Inputs.Host, firstContact)
 		begin(asked, StepFetch, options, act.Fetch, activities.FetchInput{Container: names.OutputContainer, Directory: dir, Files: r.status.Files},
-			func(reason string) { r.notFetched(report, dir, reason) })
+			func(err error) { r.notFetched(report, dir, reasonOf(err)) })
 	}
 	return group
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -34,6 +35,7 @@ type steps struct {
 	fetch  func(context.Context, activities.FetchInput) (activities.FetchResult, error)
 	after  time.Duration // how long the wait takes
 	empty  error         // of EmptyPool
+	delete error         // of every deletion
 	kept   activities.KeepInput
 
 	uploadAfter time.Duration // how long the upload takes
@@ -114,7 +116,7 @@ func (s *steps) run(t *testing.T) (workload.Report, error) {
 	}).Maybe()
 	env.OnActivity(act.DeleteContainer, mock.Anything, mock.Anything).Return(func(context.Context, activities.DeleteContainerInput) error {
 		count("DeleteContainer")
-		return nil
+		return s.delete
 	}).Maybe()
 	env.OnActivity(act.EmptyPool, mock.Anything, mock.Anything).Return(func(context.Context, activities.PoolInput) error {
 		count("EmptyPool")
@@ -122,11 +124,11 @@ func (s *steps) run(t *testing.T) (workload.Report, error) {
 	}).Maybe()
 	env.OnActivity(act.DeleteJob, mock.Anything, mock.Anything).Return(func(context.Context, activities.JobInput) error {
 		count("DeleteJob")
-		return nil
+		return s.delete
 	}).Maybe()
 	env.OnActivity(act.DeletePool, mock.Anything, mock.Anything).Return(func(context.Context, activities.PoolInput) error {
 		count("DeletePool")
-		return nil
+		return s.delete
 	}).Maybe()
 	env.OnActivity(act.Keep, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.KeepInput) error {
 		s.kept = in
@@ -195,6 +197,27 @@ func TestRejectionKeepsJobAndPoolAndSaysSo(t *testing.T) {
 	require.Contains(t, report.Left[1], "costs nothing while it has no nodes")
 	require.Equal(t, map[string]int{"DeleteContainer": 1, "EmptyPool": 1, "Keep": 1}, s.calls())
 	require.True(t, s.kept.Job && s.kept.Pool, "the Janitor is told")
+}
+
+// TestWhatAzureRefusesToDeleteIsListed with the commands that delete it.
+func TestWhatAzureRefusesToDeleteIsListed(t *testing.T) {
+	t.Parallel()
+	s := newSteps(t)
+	s.delete = temporal.NewApplicationError("delete it: a lock of the subscription forbids it", "ScopeLocked")
+	s.signal(time.Minute, workflows.NewApproval(true, true))
+	report, err := s.run(t)
+	require.NoError(t, err)
+	require.Equal(t, workload.Succeeded, report.Outcome)
+	require.Greater(t, s.calls()["DeletePool"], 5, "it is tried again and again")
+	require.Len(t, report.Left, 3)
+	left := strings.Join(report.Left, "\n")
+	r := report.Resources
+	for _, want := range []string{
+		"a lock of the subscription forbids it", "az batch job delete --yes --job-id " + r.Job + ")",
+		"az batch pool delete --yes --pool-id " + r.Pool + ")", "az storage container delete --name " + r.InputContainer + ")",
+	} {
+		require.Contains(t, left, want)
+	}
 }
 
 func TestEarlyDecisionsAreKept(t *testing.T) {
