@@ -102,8 +102,17 @@ func StringToSign(r *http.Request, account, contentLength string) string {
 	for _, text := range canonicalHeaders(h) {
 		line(text)
 	}
-	b.WriteString("/" + account + r.URL.EscapedPath() + canonicalQuery(r.URL))
+	b.WriteString("/" + account + escapedPath(r) + canonicalQuery(r.URL))
 	return b.String()
+}
+
+// escapedPath is the request's path as it was or will be sent: a server would
+// otherwise escape what a client has not.
+func escapedPath(r *http.Request) string {
+	if path, _, _ := strings.Cut(r.RequestURI, "?"); strings.HasPrefix(path, "/") {
+		return path
+	}
+	return r.URL.EscapedPath()
 }
 
 func canonicalHeaders(h http.Header) []string {
