@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/durabatch/durabatch/localbatch/store"
 )
 
 // duration is a length of time as Batch has it: ticks of 100 ns, in JSON an
@@ -85,6 +87,14 @@ func (d duration) std() (time.Duration, bool) {
 		return 0, false
 	}
 	return time.Duration(d) * 100, true
+}
+
+// after is the time d after t; store.Never if that is more than a time can hold.
+func (d duration) after(t store.Time) store.Time {
+	if sum := t + store.Time(d); sum >= t {
+		return sum
+	}
+	return store.Never
 }
 
 // MarshalText implements encoding.TextMarshaler.

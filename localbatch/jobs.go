@@ -48,7 +48,14 @@ func (c *change) addJob(j *job) error {
 	return c.endIfComplete(j) // one without tasks is complete
 }
 
+// jobDocument shows why a job ended only when it has (Batch REST reference,
+// "terminateReason").
 func (s *Service) jobDocument(r *http.Request, j *job) jobDocument {
+	if j.ExecutionInfo.EndTime == 0 {
+		ending := *j
+		ending.ExecutionInfo.TerminateReason = ""
+		j = &ending
+	}
 	return jobDocument{job: j, URL: s.baseURL(r) + "/jobs/" + j.ID, ETag: etag(j.LastModified)}
 }
 

@@ -100,6 +100,7 @@ func TestForcedEndOfScheduleWaitsForNoRelease(t *testing.T) {
 	}
 	_, err := w.TerminateJobSchedule(ctx, "terminated", nil)
 	require.NoError(t, err)
+	require.Nil(t, w.jobState("terminated:job-1", azbatch.JobStateTerminating).ExecutionInfo.TerminationReason)
 	_, err = w.TerminateJobSchedule(ctx, "terminated", nil)
 	refused(t, err, http.StatusConflict, "JobScheduleBeingTerminated")
 	_, err = w.TerminateJobSchedule(ctx, "terminated", &azbatch.TerminateJobScheduleOptions{Force: to.Ptr(true)})

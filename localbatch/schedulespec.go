@@ -152,7 +152,7 @@ func (s *jobSchedule) due() store.Time {
 	case r.RecurrenceInterval == nil:
 		return 0
 	}
-	return add(s.row.Served, *r.RecurrenceInterval)
+	return r.RecurrenceInterval.after(s.row.Served)
 }
 
 // next is the time that the next job is created for, if none is active until
@@ -172,24 +172,16 @@ func (s *jobSchedule) next(now store.Time) store.Time {
 	if late := now - due; recurs && late > 0 {
 		due += late / store.Time(every) * store.Time(every)
 	}
-	if r.StartWindow != nil && now > add(due, *r.StartWindow) {
+	if r.StartWindow != nil && now > r.StartWindow.after(due) {
 		if !recurs {
 			return 0
 		}
-		due = add(due, every)
+		due = every.after(due)
 	}
 	if r.DoNotRunAfter != 0 && max(due, now) > r.DoNotRunAfter || due == store.Never {
 		return 0
 	}
 	return due
-}
-
-// add is t and d after it; a sum that no time can hold is store.Never.
-func add(t store.Time, d duration) store.Time {
-	if sum := t + store.Time(d); sum >= t {
-		return sum
-	}
-	return store.Never
 }
 
 // over says that no job is to come any more.
