@@ -2,6 +2,7 @@ package localbatch
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"slices"
@@ -118,6 +119,8 @@ func (s *Service) faulty(x exchange, rt route, handle func() (reply, error)) (re
 	answer, err := reply{}, error(nil)
 	if action.Do.HasEffect() {
 		answer, err = handle()
+	} else {
+		_, _ = io.CopyN(io.Discard, x.r.Body, maxBody) // clients see one kind of reset only: while they wait for the answer
 	}
 	s.hold(x.r, time.Duration(action.Delay))
 	if action.Do == faults.Delay {
