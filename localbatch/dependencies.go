@@ -208,6 +208,10 @@ func (s *Service) releaseRest(r store.Release) {
 
 // releaseSome releases a step's tasks and says whether there are more.
 func (c *change) releaseSome(r store.Release) (more bool, err error) {
+	waits, err := c.Waits(r.Job, r.Parent, 1)
+	if err != nil || len(waits) == 0 {
+		return false, err
+	}
 	low := int64(0)
 	if number, isNumber := strings.CutPrefix(r.Parent, "#"); isNumber {
 		if low, err = strconv.ParseInt(number, 10, 64); err != nil {
@@ -225,8 +229,7 @@ func (c *change) releaseSome(r store.Release) (more bool, err error) {
 	if err != nil || released == releaseStep {
 		return true, err
 	}
-	waits, err := c.Waits(r.Job, r.Parent, releaseStep)
-	if err != nil {
+	if waits, err = c.Waits(r.Job, r.Parent, releaseStep); err != nil {
 		return false, err
 	}
 	for _, w := range waits {

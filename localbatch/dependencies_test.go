@@ -9,6 +9,9 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/Azure/azure-sdk-for-go/sdk/batch/azbatch"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/durabatch/durabatch/localbatch/store"
 )
 
 // dependent makes a pool of nodes and a job on it whose tasks may depend on each other.
@@ -316,12 +319,60 @@ func TestKilledServiceKeepsOrder(t *testing.T) {
 	require.Len(t, seen, layers*width)
 }
 
-// TestChainsAndFans runs tasks each of which waits for the one before it, and
-// many that wait for one.
-func TestChainsAndFans(t *testing.T) {
+// TestManyWaitForOne has more tasks released than one change does, with a
+// restart in the middle. All but the last of them are too large for the pool.
+func TestManyWaitForOne(t *testing.T) {
+	t.Parallel()
+	const tasks = 1100
+	w := dependent(t, 1)
+	w.add("root", "true", after("never"), otherwise(azbatch.DependencyActionSatisfy))
+	var group errgroup.Group
+	group.SetLimit(4)
+	for from := 0; from < tasks; from += 100 {
+		group.Go(func() error {
+			var batch []azbatch.CreateTaskContent
+			for i := from; i < from+100; i++ {
+				content := taskContent(fmt.Sprintf("task-%d", i), "true", slots(2), after("root"))
+				if i%11 == 0 {
+					after("root", "ROOT")(&content) // which is looked at twice
+				}
+				batch = append(batch, content)
+			}
+			_, err := w.CreateTaskCollection(ctx, "job", azbatch.TaskGroup{Value: batch}, nil)
+			return err
+		})
+	}
+	require.NoError(t, group.Wait())
+	w.add("last", "true", after("root"))
+	w.blocked("last")
+	w.terminateTask("root")
+	w.close()
+	w.open()
+	w.completed("last")
+	w.add("later", "true", after("root"))
+	w.completed("later")
+	w.close()
+
+	s, err := store.Open(w.dir)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, s.Close()) }()
+	require.NoError(t, s.View(func(tx *store.Tx) error {
+		job, _, err := tx.Job("job")
+		require.NoError(t, err)
+		ready, err := tx.ReadyTasks(job.Key, 2, store.Task{}, tasks+1)
+		require.NoError(t, err)
+		require.Len(t, ready, tasks)
+		releases, err := tx.Releases()
+		require.Empty(t, releases)
+		return err
+	}))
+}
+
+// TestChains runs tasks each of which waits for the one before it.
+func TestChains(t *testing.T) {
 	t.Parallel()
 	w := dependent(t, 2)
-	const links = 100
+	const links = 40
 	var batch []azbatch.CreateTaskContent
 	for i := range int32(links) {
 		content := taskContent(fmt.Sprint(i), "true", after(fmt.Sprint(i+1)))

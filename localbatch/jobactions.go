@@ -15,6 +15,7 @@ func (c *change) deleteJob(j *job) error {
 	}
 	c.stopAll(c.s.runs.ofJob(j.row.Key), terminate)
 	c.stopPreparations(j)
+	c.assign(j.ExecutionInfo.PoolID) // room may have been kept for it
 	c.thenBeside(func() { c.s.settleJob(j.row.Key) })
 	return c.saveJob(j)
 }
@@ -77,6 +78,7 @@ func (c *change) disable(j *job, option string) error {
 	if j.State == active || j.State == enabling {
 		j.moveTo(disabling, c.now)
 	}
+	c.assign(j.ExecutionInfo.PoolID) // room may have been kept for it
 	c.thenBeside(func() { c.s.settleJob(j.row.Key) })
 	return c.saveJob(j)
 }

@@ -24,6 +24,7 @@ func (c *change) terminateJob(j *job, reason string) error {
 	j.LastModified = c.now
 	c.stopAll(c.s.runs.ofJob(j.row.Key), terminate)
 	c.stopPreparations(j)
+	c.assign(j.ExecutionInfo.PoolID) // room may have been kept for it
 	c.thenBeside(func() { c.s.settleJob(j.row.Key) })
 	return c.saveJob(j)
 }

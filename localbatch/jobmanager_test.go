@@ -156,6 +156,48 @@ func TestJobManagerHasItsNode(t *testing.T) {
 	running(1)
 }
 
+// TestRoomIsGivenBack takes away, in one way after the other, the job manager
+// that room is kept for.
+func TestRoomIsGivenBack(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	ways := map[string]func(w *world) error{
+		"task deleted":    func(w *world) error { _, err := w.DeleteTask(ctx, "job", "manager", nil); return err },
+		"task terminated": func(w *world) error { _, err := w.TerminateTask(ctx, "job", "manager", nil); return err },
+		"job terminated":  func(w *world) error { _, err := w.TerminateJob(ctx, "job", nil); return err },
+		"job deleted":     func(w *world) error { _, err := w.DeleteJob(ctx, "job", nil); return err },
+		"job disabled": func(w *world) error {
+			option := azbatch.DisableJobOptionWait
+			_, err := w.DisableJob(ctx, "job", azbatch.DisableJobContent{DisableTasks: &option}, nil)
+			return err
+		},
+		"job outranked": func(w *world) error {
+			_, err := w.UpdateJob(ctx, "other", azbatch.UpdateJobContent{Priority: to.Ptr[int32](2)}, nil)
+			return err
+		},
+	}
+	w.pool(slotted("pool", 1, 2))
+	for name, takeAway := range ways {
+		t.Run(name, func(t *testing.T) {
+			w := &world{Client: w.Client, t: t}
+			w.job("other", "pool")
+			w.addTo("other", "one", "sleep 1000")
+			w.running("other", 1)
+			w.job("job", "pool", managed("sleep 1000"), priority(1))
+			w.addTo("other", "two", "sleep 1000")
+			require.Equal(t, int32(1), *w.counts("other").Running)
+			require.NoError(t, takeAway(w))
+			w.running("other", 2)
+			w.deleteJob("other")
+			_, _ = w.DeleteJob(ctx, "job", nil) // if it is still there
+			eventually(t, "the job is gone", func() bool {
+				_, err := w.GetJob(ctx, "job", nil)
+				return err != nil
+			})
+		})
+	}
+}
+
 func TestJobManagerLeads(t *testing.T) {
 	t.Parallel()
 	w := start(t)

@@ -383,3 +383,48 @@ func TestVersionsAreThoseOfDefinitions(t *testing.T) {
 		before = after
 	}
 }
+
+func TestTaskIsReactivated(t *testing.T) {
+	t.Parallel()
+	w := ready(t, 1)
+	w.add("one", shell("until test -e $AZ_BATCH_NODE_ROOT_DIR/../go; do sleep 0.01; done; exit 4"), func(c *azbatch.CreateTaskContent) {
+		c.Constraints = &azbatch.TaskConstraints{MaxTaskRetryCount: to.Ptr[int32](1)}
+	})
+	reactivate := func(id string) error {
+		_, err := w.ReactivateTask(ctx, "job", id, nil)
+		return err
+	}
+	w.until("one", azbatch.TaskStateRunning)
+	refused(t, reactivate("one"), http.StatusConflict, "TaskNotCompleted")
+	w.release("go")
+	require.Equal(t, int32(1), *w.completed("one").ExecutionInfo.RetryCount)
+
+	option := azbatch.DisableJobOptionWait
+	_, err := w.DisableJob(ctx, "job", azbatch.DisableJobContent{DisableTasks: &option}, nil)
+	require.NoError(t, err)
+	w.jobState("job", azbatch.JobStateDisabled)
+	require.NoError(t, reactivate("one"))
+	task := w.task("one")
+	require.Equal(t, azbatch.TaskStateActive, *task.State)
+	require.Equal(t, azbatch.TaskStateCompleted, *task.PreviousState)
+	info := task.ExecutionInfo
+	require.Zero(t, *info.RetryCount)
+	require.Nil(t, info.ExitCode)
+	require.Nil(t, info.FailureInfo)
+	require.Nil(t, info.Result)
+	require.Nil(t, info.LastRetryTime)
+	require.Nil(t, task.NodeInfo)
+	counts := w.counts("job")
+	require.Equal(t, [2]int32{1, 0}, [2]int32{*counts.Active, *counts.Completed})
+	refused(t, reactivate("one"), http.StatusConflict, "TaskNotCompleted")
+
+	w.close()
+	w.open()
+	_, err = w.EnableJob(ctx, "job", nil)
+	require.NoError(t, err)
+	require.Equal(t, int32(1), *w.completed("one").ExecutionInfo.RetryCount, "it is tried as often as at first")
+	_, err = w.TerminateJob(ctx, "job", nil)
+	require.NoError(t, err)
+	w.jobState("job", azbatch.JobStateCompleted)
+	refused(t, reactivate("one"), http.StatusConflict, "JobCompleted")
+}

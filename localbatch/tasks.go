@@ -210,6 +210,7 @@ func (s *Service) deleteTask(r *http.Request) (reply, error) {
 			if err := c.count(t, t.counted(), ""); err != nil {
 				return err
 			}
+			c.assign(j.ExecutionInfo.PoolID) // room may have been kept for it
 			return c.settleJob(t.Job)
 		})
 		if err != nil || going == nil {
