@@ -37,7 +37,7 @@ func (c *change) assignPool(id string) error {
 	if err != nil {
 		return err
 	}
-	room := &room{pool: p, nodes: nodes, reserved: -1, kept: c.s.runs.makingWay(id)}
+	room := &room{pool: p, nodes: nodes, reserved: -1, claims: c.s.runs.claims(id)}
 	for _, job := range jobs {
 		if len(nodes) == 0 {
 			break

@@ -1,9 +1,14 @@
 package localbatch
 
-import "github.com/durabatch/durabatch/localbatch/store"
+import (
+	"slices"
+
+	"github.com/durabatch/durabatch/localbatch/store"
+)
 
 // placement is what a task asks of the node that it runs on.
 type placement struct {
+	task      int64 // its key
 	slots     int32
 	exclusive bool // nothing else may run there meanwhile
 	dedicated bool // no low-priority node will do
@@ -12,7 +17,7 @@ type placement struct {
 
 // placementOf is where t may run, and where it would like to.
 func (j *job) placementOf(t *task, spec *taskSpec) placement {
-	p := placement{slots: t.Slots}
+	p := placement{task: t.Key, slots: t.Slots}
 	if spec.AffinityInfo != nil {
 		p.affinity = spec.AffinityInfo.AffinityID
 	}
@@ -31,9 +36,9 @@ type room struct {
 	reserved int            // the index of a node that is being emptied for a task, or -1
 	barred   map[int64]bool // nodes that the job at hand cannot use
 
-	// kept has the nodes on which room is being made for tasks of a priority,
-	// and priority is that of the job at hand.
-	kept     map[int64]int32
+	// claims are on the nodes, by their keys, on which room is being made for
+	// tasks; priority is that of the job at hand.
+	claims   map[int64][]claim
 	priority int32
 }
 
@@ -42,7 +47,7 @@ func (r *room) free(i int) int32 {
 	if r.nodes[i].Exclusive || i == r.reserved || r.barred[r.nodes[i].Key] {
 		return 0
 	}
-	if priority, kept := r.kept[r.nodes[i].Key]; kept && priority > r.priority {
+	if claims := r.claims[r.nodes[i].Key]; len(claims) > 0 && !slices.ContainsFunc(claims, func(c claim) bool { return c.priority <= r.priority }) {
 		return 0
 	}
 	return r.pool.TaskSlotsPerNode - r.nodes[i].RunningSlots
@@ -68,7 +73,20 @@ func (r *room) total() int32 {
 // fits says whether the node i has room for a task now.
 func (r *room) fits(i int, p placement) bool {
 	n := r.nodes[i]
-	return r.free(i) >= p.slots && (n.Dedicated || !p.dedicated) && (n.RunningTasks == 0 || !p.exclusive)
+	return r.free(i) >= p.slots && !r.claimed(n, p) && (n.Dedicated || !p.dedicated) && (n.RunningTasks == 0 || !p.exclusive)
+}
+
+// claimed says whether room is being made on n for others than this task: for
+// one that does not rank below its job's.
+func (r *room) claimed(n store.Node, p placement) bool {
+	outranked := false
+	for _, c := range r.claims[n.Key] {
+		if c.task == p.task {
+			return false
+		}
+		outranked = outranked || c.priority >= r.priority
+	}
+	return outranked
 }
 
 // better says whether the node i is to be taken before the node j: the one that

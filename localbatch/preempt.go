@@ -68,10 +68,16 @@ func (c *change) makeRoomFor(plan *preemption, row store.Job) error {
 			return err
 		}
 		for _, r := range plan.choose(j.placementOf(t, spec), j.Priority) {
-			c.then(func() { r.makeWay(j.Priority) })
+			c.then(func() { r.makeWay(claim{t.Key, j.Priority}) })
 		}
 	}
 	return nil
+}
+
+// claim is a task for which room is being made, and its job's priority.
+type claim struct {
+	task     int64
+	priority int32
 }
 
 // victim is a run that may be ended for tasks of higher priority than its job's.

@@ -34,10 +34,9 @@ type run struct {
 
 	preemptible atomic.Bool // as its job says now
 
-	mu          sync.Mutex
-	intent      intent
-	makesWay    bool  // it is being ended for tasks of a higher priority,
-	makesWayFor int32 // which is this
+	mu      sync.Mutex
+	intent  intent
+	madeFor *claim // for what it is being ended
 }
 
 // stop ends the run's processes. A stronger intent replaces a weaker one.
@@ -48,11 +47,11 @@ func (r *run) stop(why intent) {
 	r.cancel()
 }
 
-// makeWay has the task requeued for one of a higher priority.
-func (r *run) makeWay(priority int32) {
+// makeWay has the task requeued for another one.
+func (r *run) makeWay(c claim) {
 	r.mu.Lock()
-	if !r.makesWay || r.makesWayFor < priority {
-		r.makesWay, r.makesWayFor = true, priority
+	if r.madeFor == nil {
+		r.madeFor = &c
 	}
 	r.mu.Unlock()
 	r.stop(requeue)
@@ -120,30 +119,21 @@ func (a *runs) setPreemptible(job int64, preemptible bool) {
 	}
 }
 
-// makingWay has the nodes of a pool on which runs are ending to make room for
-// tasks of a priority.
-func (a *runs) makingWay(poolID string) map[int64]int32 {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	var nodes map[int64]int32
-	for _, r := range a.byTask {
-		if r.poolID != poolID || !r.preemptible.Load() {
-			continue
-		}
+// claims are on the nodes of a pool, by their keys, on which runs are ending to
+// make room for tasks.
+func (a *runs) claims(poolID string) map[int64][]claim {
+	var claims map[int64][]claim
+	for _, r := range a.where(func(r *run) bool { return r.poolID == poolID && r.preemptible.Load() }) {
 		r.mu.Lock()
-		makesWay, priority := r.makesWay, r.makesWayFor
+		if r.madeFor != nil {
+			if claims == nil {
+				claims = map[int64][]claim{}
+			}
+			claims[r.node] = append(claims[r.node], *r.madeFor)
+		}
 		r.mu.Unlock()
-		if !makesWay {
-			continue
-		}
-		if nodes == nil {
-			nodes = map[int64]int32{}
-		}
-		if before, kept := nodes[r.node]; !kept || before < priority {
-			nodes[r.node] = priority
-		}
 	}
-	return nodes
+	return claims
 }
 
 // stopAll has runs stopped when the change is committed.
