@@ -18,6 +18,8 @@ func (s *Service) command(p *pool, j *job, n *store.Node, spec *taskSpec) node.T
 		OutputFiles:   nodeOutputFiles(spec.OutputFiles),
 	}
 	s.runAs(&command, p, spec.UserIdentity)
+	s.contain(&command, p, n.ID, s.preparationDir(n.ID, j), spec.ContainerSettings)
+	mustContain(&command, p, spec.ContainerSettings)
 	command.MaxWallClock, _ = spec.Constraints.MaxWallClockTime.std()
 	return command
 }
@@ -32,6 +34,7 @@ func (s *Service) preparationCommand(p *pool, j *job, n *store.Node) node.Task {
 		Services:      true,
 	}
 	s.runAs(&command, p, t.UserIdentity)
+	s.contain(&command, p, n.ID, s.preparationDir(n.ID, j), t.ContainerSettings)
 	command.MaxWallClock, _ = t.Constraints.MaxWallClockTime.std()
 	return command
 }
@@ -45,8 +48,18 @@ func (s *Service) releaseCommand(p *pool, j *job, n *store.Node) node.Task {
 		ResourceFiles: nodeResourceFiles(t.ResourceFiles),
 	}
 	s.runAs(&command, p, t.UserIdentity)
+	s.contain(&command, p, n.ID, s.preparationDir(n.ID, j), t.ContainerSettings)
 	command.MaxWallClock, _ = t.MaxWallClockTime.std()
 	return command
+}
+
+// preparationDir is the directory of a job's preparation task on a node, if the
+// job has one.
+func (s *Service) preparationDir(nodeID string, j *job) string {
+	if j.JobPreparationTask == nil {
+		return ""
+	}
+	return s.taskDir(nodeID, j.ID, j.JobPreparationTask.ID)
 }
 
 // jobEnvironment is what the task of a job gets. Its own settings come after
@@ -78,6 +91,7 @@ func (s *Service) startCommand(p *pool, n *computeNode) node.Task {
 		Start:         true,
 	}
 	s.runAs(&command, p, t.UserIdentity)
+	s.contain(&command, p, n.ID, "", t.ContainerSettings)
 	return command
 }
 

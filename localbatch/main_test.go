@@ -40,7 +40,9 @@ func TestMain(m *testing.M) {
 }
 
 func serve(dir, address string) error {
-	service, err := localbatch.New(options(dir))
+	opts := options(dir)
+	opts.Machine.Docker = os.Getenv("LOCALBATCH_TEST_DOCKER")
+	service, err := localbatch.New(opts)
 	if err != nil {
 		return err
 	}

@@ -39,18 +39,18 @@ type poolSpec struct {
 }
 
 type vmConfiguration struct {
-	ImageReference              *imageReference `json:"imageReference,omitempty"`
-	NodeAgentSKUID              string          `json:"nodeAgentSKUId,omitempty"`
-	WindowsConfiguration        unsupported     `json:"windowsConfiguration,omitzero"`
-	DataDisks                   json.RawMessage `json:"dataDisks,omitempty"`
-	LicenseType                 string          `json:"licenseType,omitempty"`
-	ContainerConfiguration      unsupported     `json:"containerConfiguration,omitzero"`
-	DiskEncryptionConfiguration json.RawMessage `json:"diskEncryptionConfiguration,omitempty"`
-	NodePlacementConfiguration  json.RawMessage `json:"nodePlacementConfiguration,omitempty"`
-	Extensions                  unsupported     `json:"extensions,omitzero"`
-	OSDisk                      json.RawMessage `json:"osDisk,omitempty"`
-	SecurityProfile             json.RawMessage `json:"securityProfile,omitempty"`
-	ServiceArtifactReference    json.RawMessage `json:"serviceArtifactReference,omitempty"`
+	ImageReference              *imageReference         `json:"imageReference,omitempty"`
+	NodeAgentSKUID              string                  `json:"nodeAgentSKUId,omitempty"`
+	WindowsConfiguration        unsupported             `json:"windowsConfiguration,omitzero"`
+	DataDisks                   json.RawMessage         `json:"dataDisks,omitempty"`
+	LicenseType                 string                  `json:"licenseType,omitempty"`
+	ContainerConfiguration      *containerConfiguration `json:"containerConfiguration,omitempty"`
+	DiskEncryptionConfiguration json.RawMessage         `json:"diskEncryptionConfiguration,omitempty"`
+	NodePlacementConfiguration  json.RawMessage         `json:"nodePlacementConfiguration,omitempty"`
+	Extensions                  unsupported             `json:"extensions,omitzero"`
+	OSDisk                      json.RawMessage         `json:"osDisk,omitempty"`
+	SecurityProfile             json.RawMessage         `json:"securityProfile,omitempty"`
+	ServiceArtifactReference    json.RawMessage         `json:"serviceArtifactReference,omitempty"`
 }
 
 type imageReference struct {
@@ -66,13 +66,13 @@ type schedulingPolicy struct {
 }
 
 type startTask struct {
-	CommandLine         string         `json:"commandLine"`
-	ContainerSettings   unsupported    `json:"containerSettings,omitzero"`
-	ResourceFiles       []resourceFile `json:"resourceFiles,omitempty"`
-	EnvironmentSettings []nameValue    `json:"environmentSettings,omitempty"`
-	UserIdentity        *userIdentity  `json:"userIdentity,omitempty"`
-	MaxTaskRetryCount   *int32         `json:"maxTaskRetryCount,omitempty"`
-	WaitForSuccess      *bool          `json:"waitForSuccess,omitempty"`
+	CommandLine         string             `json:"commandLine"`
+	ContainerSettings   *containerSettings `json:"containerSettings,omitempty"`
+	ResourceFiles       []resourceFile     `json:"resourceFiles,omitempty"`
+	EnvironmentSettings []nameValue        `json:"environmentSettings,omitempty"`
+	UserIdentity        *userIdentity      `json:"userIdentity,omitempty"`
+	MaxTaskRetryCount   *int32             `json:"maxTaskRetryCount,omitempty"`
+	WaitForSuccess      *bool              `json:"waitForSuccess,omitempty"`
 }
 
 // The limits of task slots, from the REST reference; a real node has at most
@@ -170,7 +170,7 @@ func (c *vmConfiguration) check() error {
 	if named && image.Version == "" {
 		image.Version = "latest"
 	}
-	return nil
+	return c.ContainerConfiguration.complete()
 }
 
 // complete checks the start task, if there is one, and fills in the defaults.
@@ -178,7 +178,10 @@ func (t *startTask) complete() (err error) {
 	if t == nil {
 		return nil
 	}
-	if strings.TrimSpace(t.CommandLine) == "" {
+	if err := t.ContainerSettings.complete("startTask.containerSettings"); err != nil {
+		return err
+	}
+	if strings.TrimSpace(t.CommandLine) == "" && t.ContainerSettings == nil {
 		return missingProperty("startTask.commandLine")
 	}
 	if t.UserIdentity, err = t.UserIdentity.complete("startTask.userIdentity"); err != nil {

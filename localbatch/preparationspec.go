@@ -4,27 +4,27 @@ import "strings"
 
 // preparationTask is what a job runs on a node before its first task there.
 type preparationTask struct {
-	ID                            string           `json:"id"`
-	CommandLine                   string           `json:"commandLine"`
-	ContainerSettings             unsupported      `json:"containerSettings,omitzero"`
-	ResourceFiles                 []resourceFile   `json:"resourceFiles,omitempty"`
-	EnvironmentSettings           []nameValue      `json:"environmentSettings,omitempty"`
-	Constraints                   *taskConstraints `json:"constraints,omitempty"`
-	WaitForSuccess                *bool            `json:"waitForSuccess,omitempty"`
-	UserIdentity                  *userIdentity    `json:"userIdentity,omitempty"`
-	RerunOnNodeRebootAfterSuccess *bool            `json:"rerunOnNodeRebootAfterSuccess,omitempty"`
+	ID                            string             `json:"id"`
+	CommandLine                   string             `json:"commandLine"`
+	ContainerSettings             *containerSettings `json:"containerSettings,omitempty"`
+	ResourceFiles                 []resourceFile     `json:"resourceFiles,omitempty"`
+	EnvironmentSettings           []nameValue        `json:"environmentSettings,omitempty"`
+	Constraints                   *taskConstraints   `json:"constraints,omitempty"`
+	WaitForSuccess                *bool              `json:"waitForSuccess,omitempty"`
+	UserIdentity                  *userIdentity      `json:"userIdentity,omitempty"`
+	RerunOnNodeRebootAfterSuccess *bool              `json:"rerunOnNodeRebootAfterSuccess,omitempty"`
 }
 
 // releaseTask is what a job runs at its end on each node that it has prepared.
 type releaseTask struct {
-	ID                  string         `json:"id"`
-	CommandLine         string         `json:"commandLine"`
-	ContainerSettings   unsupported    `json:"containerSettings,omitzero"`
-	ResourceFiles       []resourceFile `json:"resourceFiles,omitempty"`
-	EnvironmentSettings []nameValue    `json:"environmentSettings,omitempty"`
-	MaxWallClockTime    *duration      `json:"maxWallClockTime,omitempty"`
-	RetentionTime       *duration      `json:"retentionTime,omitempty"`
-	UserIdentity        *userIdentity  `json:"userIdentity,omitempty"`
+	ID                  string             `json:"id"`
+	CommandLine         string             `json:"commandLine"`
+	ContainerSettings   *containerSettings `json:"containerSettings,omitempty"`
+	ResourceFiles       []resourceFile     `json:"resourceFiles,omitempty"`
+	EnvironmentSettings []nameValue        `json:"environmentSettings,omitempty"`
+	MaxWallClockTime    *duration          `json:"maxWallClockTime,omitempty"`
+	RetentionTime       *duration          `json:"retentionTime,omitempty"`
+	UserIdentity        *userIdentity      `json:"userIdentity,omitempty"`
 }
 
 // The longest that a release task may run on a node, and what it may by default
@@ -60,7 +60,7 @@ func (t *preparationTask) complete(property string) (err error) {
 	if t.ID == "" {
 		t.ID = "jobpreparation"
 	}
-	if err := checkJobTask(property, t.ID, t.CommandLine, t.EnvironmentSettings, t.ResourceFiles); err != nil {
+	if err := checkJobTask(property, t.ID, t.CommandLine, t.EnvironmentSettings, t.ResourceFiles, t.ContainerSettings); err != nil {
 		return err
 	}
 	if t.UserIdentity, err = t.UserIdentity.complete(property + ".userIdentity"); err != nil {
@@ -76,7 +76,7 @@ func (t *releaseTask) complete(property string) (err error) {
 	if t.ID == "" {
 		t.ID = "jobrelease"
 	}
-	if err := checkJobTask(property, t.ID, t.CommandLine, t.EnvironmentSettings, t.ResourceFiles); err != nil {
+	if err := checkJobTask(property, t.ID, t.CommandLine, t.EnvironmentSettings, t.ResourceFiles, t.ContainerSettings); err != nil {
 		return err
 	}
 	if t.UserIdentity, err = t.UserIdentity.complete(property + ".userIdentity"); err != nil {
@@ -90,11 +90,14 @@ func (t *releaseTask) complete(property string) (err error) {
 	return nil
 }
 
-func checkJobTask(property, id, commandLine string, environment []nameValue, files []resourceFile) error {
+func checkJobTask(property, id, commandLine string, environment []nameValue, files []resourceFile, container *containerSettings) error {
 	if err := checkID(id); err != nil {
 		return err
 	}
-	if strings.TrimSpace(commandLine) == "" {
+	if err := container.complete(property + ".containerSettings"); err != nil {
+		return err
+	}
+	if strings.TrimSpace(commandLine) == "" && container == nil {
 		return missingProperty(property + ".commandLine")
 	}
 	if err := checkEnvironment(property+".environmentSettings", environment); err != nil {

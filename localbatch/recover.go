@@ -19,6 +19,7 @@ func (s *Service) recover() error {
 	if err := s.endOrphans(); err != nil {
 		return err
 	}
+	s.removeContainers()
 	return errors.Join(
 		s.change((*change).recoverTasks),
 		s.change((*change).recoverPools),

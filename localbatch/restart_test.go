@@ -73,11 +73,12 @@ func requireDead(t *testing.T, pid int) {
 
 // victim is a service in a process of its own, to be killed.
 type victim struct {
-	t          *testing.T
-	dir        string
-	program    string              // default: this binary
-	credential *syscall.Credential // default: whoever tests
-	command    *exec.Cmd
+	t           *testing.T
+	dir         string
+	program     string              // default: this binary
+	credential  *syscall.Credential // default: whoever tests
+	environment []string            // beside this process's own
+	command     *exec.Cmd
 }
 
 func (v *victim) start() *world {
@@ -88,6 +89,7 @@ func (v *victim) start() *world {
 	v.command = exec.Command(v.program)
 	v.command.SysProcAttr = &syscall.SysProcAttr{Credential: v.credential}
 	v.command.Env = append(os.Environ(), serviceVariable+"="+v.dir, "LOCALBATCH_TEST_ADDRESS=127.0.0.1:0")
+	v.command.Env = append(v.command.Env, v.environment...)
 	v.command.Stderr = os.Stderr
 	out, err := v.command.StdoutPipe()
 	require.NoError(v.t, err)

@@ -23,6 +23,7 @@ type taskExecutionInfo struct {
 	StartTime       store.Time      `json:"startTime,omitzero"`
 	EndTime         store.Time      `json:"endTime,omitzero"`
 	ExitCode        *int32          `json:"exitCode,omitempty"`
+	ContainerInfo   json.RawMessage `json:"containerInfo,omitempty"`
 	FailureInfo     json.RawMessage `json:"failureInfo,omitempty"`
 	Result          string          `json:"result,omitempty"`
 	RetryCount      int32           `json:"retryCount"`
@@ -64,7 +65,7 @@ func (s *Service) taskDocument(r *http.Request, jobID string, t *task) taskDocum
 		CreationTime: t.Created, LastModified: t.Modified,
 		stateChange: stateChange{t.State, t.StateTime, t.PreviousState, t.PreviousStateTime},
 		ExecutionInfo: taskExecutionInfo{
-			StartTime: t.Started, EndTime: t.Ended, ExitCode: t.ExitCode, FailureInfo: t.Failure, Result: t.Result,
+			StartTime: t.Started, EndTime: t.Ended, ExitCode: t.ExitCode, FailureInfo: t.Failure, ContainerInfo: t.Container, Result: t.Result,
 			RetryCount: t.Retries, LastRetryTime: t.LastRetry, RequeueCount: t.Requeues, LastRequeueTime: t.LastRequeue,
 		},
 	}

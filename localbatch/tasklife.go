@@ -163,7 +163,7 @@ func (c *change) waitAgain(t *task) error {
 		return err
 	}
 	t.move(active, c.now)
-	t.Ready, t.Started, t.Ended, t.ExitCode, t.Result, t.Failure = c.now, 0, 0, nil, "", nil
+	t.Ready, t.Started, t.Ended, t.ExitCode, t.Result, t.Failure, t.Container = c.now, 0, 0, nil, "", nil, nil
 	t.PoolID, t.NodeID, t.Process, t.FilesUntil = "", "", "", 0
 	return c.UpdateTask(t.Task)
 }
@@ -178,6 +178,13 @@ func (c *change) complete(t *task, spec *taskSpec, result node.Result) error {
 			return err
 		}
 		t.Failure = text
+	}
+	if t.Container = nil; result.Container != nil {
+		text, err := json.Marshal(containerInfoOf(result.Container))
+		if err != nil {
+			return err
+		}
+		t.Container = text
 	}
 	if t.NodeID != "" {
 		t.FilesUntil = store.Never

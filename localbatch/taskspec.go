@@ -8,22 +8,22 @@ import (
 
 // taskSpec is what a task is created from.
 type taskSpec struct {
-	ID                           string            `json:"id"`
-	DisplayName                  string            `json:"displayName,omitempty"`
-	ExitConditions               *exitConditions   `json:"exitConditions,omitempty"`
-	CommandLine                  string            `json:"commandLine"`
-	ContainerSettings            unsupported       `json:"containerSettings,omitzero"`
-	ResourceFiles                []resourceFile    `json:"resourceFiles,omitempty"`
-	OutputFiles                  []outputFile      `json:"outputFiles,omitempty"`
-	EnvironmentSettings          []nameValue       `json:"environmentSettings,omitempty"`
-	AffinityInfo                 *affinityInfo     `json:"affinityInfo,omitempty"` // a hint, which nodes of one machine have no use for
-	Constraints                  *taskConstraints  `json:"constraints,omitempty"`
-	RequiredSlots                int32             `json:"requiredSlots"`
-	UserIdentity                 *userIdentity     `json:"userIdentity,omitempty"`
-	MultiInstanceSettings        unsupported       `json:"multiInstanceSettings,omitzero"`
-	DependsOn                    *taskDependencies `json:"dependsOn,omitempty"`
-	ApplicationPackageReferences packageReferences `json:"applicationPackageReferences,omitempty"`
-	AuthenticationTokenSettings  unsupported       `json:"authenticationTokenSettings,omitzero"`
+	ID                           string             `json:"id"`
+	DisplayName                  string             `json:"displayName,omitempty"`
+	ExitConditions               *exitConditions    `json:"exitConditions,omitempty"`
+	CommandLine                  string             `json:"commandLine"`
+	ContainerSettings            *containerSettings `json:"containerSettings,omitempty"`
+	ResourceFiles                []resourceFile     `json:"resourceFiles,omitempty"`
+	OutputFiles                  []outputFile       `json:"outputFiles,omitempty"`
+	EnvironmentSettings          []nameValue        `json:"environmentSettings,omitempty"`
+	AffinityInfo                 *affinityInfo      `json:"affinityInfo,omitempty"` // a hint, which nodes of one machine have no use for
+	Constraints                  *taskConstraints   `json:"constraints,omitempty"`
+	RequiredSlots                int32              `json:"requiredSlots"`
+	UserIdentity                 *userIdentity      `json:"userIdentity,omitempty"`
+	MultiInstanceSettings        unsupported        `json:"multiInstanceSettings,omitzero"`
+	DependsOn                    *taskDependencies  `json:"dependsOn,omitempty"`
+	ApplicationPackageReferences packageReferences  `json:"applicationPackageReferences,omitempty"`
+	AuthenticationTokenSettings  unsupported        `json:"authenticationTokenSettings,omitzero"`
 }
 
 type affinityInfo struct {
@@ -65,7 +65,10 @@ func (t *taskSpec) complete(retries int32) (err error) {
 	if err := checkDisplayName(t.DisplayName); err != nil {
 		return err
 	}
-	if strings.TrimSpace(t.CommandLine) == "" {
+	if err := t.ContainerSettings.complete("containerSettings"); err != nil {
+		return err
+	}
+	if strings.TrimSpace(t.CommandLine) == "" && t.ContainerSettings == nil { // an image has a command of its own
 		return missingProperty("commandLine")
 	}
 	if t.RequiredSlots == 0 {

@@ -29,6 +29,12 @@ func (m *Machine) execute(ctx context.Context, d *directory, t Task, onStart fun
 	if err := m.checkRights(t, stderr); err != nil {
 		return nil, err
 	}
+	if t.Container != nil {
+		if t.Coordination != nil {
+			return nil, failure(ContainerMiscError, "Multi-instance tasks do not run in containers here")
+		}
+		return m.runContainer(ctx, d, t, output{stdout, stderr}, onStart)
+	}
 	own := func() (*int32, error) {
 		return m.runCommand(ctx, d, t, output{stdout, stderr}, onStart, nil)
 	}

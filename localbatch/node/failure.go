@@ -12,7 +12,7 @@ const (
 )
 
 // Codes of failures, as Batch's failureInfo has them. Those from BlobNotFound
-// to CommandLaunchFailed happen before the process, those that begin with
+// to ContainerTaskSettingsNotFound happen before the process, those that begin with
 // FileUpload after it; Batch retries only FailureExitCode (Batch REST
 // reference, "TaskFailureInformation").
 const (
@@ -33,6 +33,12 @@ const (
 	DiskFull                       = "DiskFull"
 	CommandProgramNotFound         = "CommandProgramNotFound"
 	CommandLaunchFailed            = "CommandLaunchFailed"
+	ContainerInvalidImage          = "ContainerInvalidImage"
+	ContainerInvalidRegistry       = "ContainerInvalidRegistry"
+	ContainerInvalidSettings       = "ContainerInvalidSettings"
+	ContainerMiscError             = "ContainerMiscError"
+	ContainerPoolNotSupported      = "ContainerPoolNotSupported"
+	ContainerTaskSettingsNotFound  = "ContainerTaskSettingsNotFound"
 
 	FileUploadContainerNotFound = "FileUploadContainerNotFound"
 	FileUploadAccessDenied      = "FileUploadAccessDenied"

@@ -32,6 +32,9 @@ type Options struct {
 	Identities map[string][]StorageAccount
 	// AutoStorage is the storage account that is linked to the Batch account.
 	AutoStorage *StorageAccount
+	// Docker is the client of the container engine that tasks' containers run
+	// on: a program on the PATH, or its path. Default: docker.
+	Docker string
 }
 
 // Machine runs tasks. It may run any number at the same time.
@@ -47,6 +50,7 @@ type Machine struct {
 
 	identities  map[string][]StorageAccount
 	autoStorage *StorageAccount
+	docker      string
 }
 
 // NewMachine makes a Machine.
@@ -63,9 +67,13 @@ func NewMachine(opts Options) *Machine {
 
 		identities:  opts.Identities,
 		autoStorage: opts.AutoStorage,
+		docker:      opts.Docker,
 	}
 	if m.logger == nil {
 		m.logger = slog.Default()
+	}
+	if m.docker == "" {
+		m.docker = "docker"
 	}
 	if m.path == "" {
 		m.path = defaultPath
@@ -123,6 +131,11 @@ func (m *Machine) run(ctx context.Context, t Task, onStart func(pgid int), r *Re
 	defer d.close()
 	if t.Refusal != nil {
 		return t.Refusal
+	}
+	if t.Container != nil {
+		contained := *t.Container
+		contained.result = r
+		t.Container = &contained
 	}
 
 	if err := m.fetchCommon(limited, t.Coordination); err != nil {

@@ -37,6 +37,8 @@ type Task struct {
 	// through.
 	User string
 	Base string
+	// Container is what the task runs in; nil: the machine itself.
+	Container *Container
 	// Refusal is why the task cannot run at all, which its caller knows.
 	Refusal *Failure
 	// Elevated asks for administrator rights. A service that runs as root gives
@@ -127,6 +129,8 @@ type Result struct {
 	// last upload.
 	Started time.Time
 	Ended   time.Time
+	// Container is what came of the task's container, if it had one.
+	Container *ContainerInfo
 	// Failure is nil if the process exited with 0 and every upload was made.
 	Failure *Failure
 }

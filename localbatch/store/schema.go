@@ -108,6 +108,7 @@ CREATE TABLE tasks (
   process             TEXT,
   files_until         INTEGER,
   failure             BLOB,
+  container           BLOB,
   body                BLOB NOT NULL,
   UNIQUE (job, id)
 );

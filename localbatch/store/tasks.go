@@ -24,12 +24,13 @@ type Task struct {
 	Process           string // of the run that goes on now
 	FilesUntil        Time   // when its directory is removed; 0: there is none
 	Failure           []byte // the service's JSON
+	Container         []byte // the service's JSON
 	Body              []byte // the service's JSON
 }
 
 const taskColumns = `key, job, id, state, state_time, previous_state, previous_state_time, created, modified,
 	slots, ready, started, ended, exit_code, result, retries, last_retry, requeues, last_requeue,
-	pool_id, node_id, process, files_until, failure, body`
+	pool_id, node_id, process, files_until, failure, container, body`
 
 func scanTask(r row) (Task, error) {
 	var t Task
@@ -37,7 +38,7 @@ func scanTask(r row) (Task, error) {
 	var previousTime, ready, started, ended, lastRetry, lastRequeue, filesUntil sql.Null[Time]
 	err := r.Scan(&t.Key, &t.Job, &t.ID, &t.State, &t.StateTime, &previousState, &previousTime, &t.Created, &t.Modified,
 		&t.Slots, &ready, &started, &ended, &t.ExitCode, &result, &t.Retries, &lastRetry, &t.Requeues, &lastRequeue,
-		&poolID, &nodeID, &process, &filesUntil, &t.Failure, &t.Body)
+		&poolID, &nodeID, &process, &filesUntil, &t.Failure, &t.Container, &t.Body)
 	t.PreviousState, t.Result, t.PoolID, t.NodeID, t.Process = previousState.V, result.V, poolID.V, nodeID.V, process.V
 	t.PreviousStateTime, t.Ready, t.Started, t.Ended = previousTime.V, ready.V, started.V, ended.V
 	t.LastRetry, t.LastRequeue, t.FilesUntil = lastRetry.V, lastRequeue.V, filesUntil.V
@@ -110,11 +111,11 @@ func (tx *Tx) InsertTask(t Task) (key int64, added bool, err error) {
 func (tx *Tx) UpdateTask(t Task) error {
 	return tx.exec(`UPDATE tasks SET state = ?, state_time = ?, previous_state = ?, previous_state_time = ?,
 		ready = ?, started = ?, ended = ?, exit_code = ?, result = ?, retries = ?, last_retry = ?,
-		requeues = ?, last_requeue = ?, pool_id = ?, node_id = ?, process = ?, files_until = ?, failure = ?
+		requeues = ?, last_requeue = ?, pool_id = ?, node_id = ?, process = ?, files_until = ?, failure = ?, container = ?
 		WHERE key = ?`,
 		t.State, t.StateTime, null(t.PreviousState), null(t.PreviousStateTime),
 		null(t.Ready), null(t.Started), null(t.Ended), t.ExitCode, null(t.Result), t.Retries, null(t.LastRetry),
-		t.Requeues, null(t.LastRequeue), null(t.PoolID), null(t.NodeID), null(t.Process), null(t.FilesUntil), t.Failure,
+		t.Requeues, null(t.LastRequeue), null(t.PoolID), null(t.NodeID), null(t.Process), null(t.FilesUntil), t.Failure, t.Container,
 		t.Key)
 }
 
