@@ -1,13 +1,11 @@
 package localbatch
 
 import (
-	"context"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/durabatch/durabatch/localbatch/node"
 )
@@ -208,9 +206,7 @@ func (s *Service) removeContainers() {
 	if _, err := os.Stat(s.containersFile()); errors.Is(err, fs.ErrNotExist) {
 		return
 	}
-	ctx, cancel := context.WithTimeout(s.ctx, time.Minute)
-	defer cancel()
-	if err := s.machine.RemoveContainers(ctx, s.nodesDir()); err != nil {
+	if err := s.machine.RemoveContainers(s.nodesDir()); err != nil {
 		s.log.Warn("containers of the service before this one could not be removed", "error", err)
 	}
 }

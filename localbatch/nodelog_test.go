@@ -85,7 +85,7 @@ func TestNobodyLogsInToANode(t *testing.T) {
 	refused(t, err, http.StatusNotFound, "NodeUserNotFound")
 	_, err = w.GetNodeRemoteLoginSettings(ctx, "pool", id, nil)
 	refused(t, err, http.StatusConflict, "OperationNotValidOnNode")
-	w.requireError(rawRequest{method: "GET", path: "/pools/pool/nodes/" + id + "/rdp"}, http.StatusConflict, "OperationNotValidOnNode")
+	w.requireError(rawRequest{method: "GET", path: "/pools/pool/nodes/" + id + "/rdp", query: "api-version=2022-10-01.16.0"}, http.StatusConflict, "OperationNotValidOnNode")
 }
 
 func TestNodesHaveNoExtensions(t *testing.T) {

@@ -91,6 +91,10 @@ func (m *Machine) runContainer(ctx context.Context, d *directory, t Task, out ou
 	}
 	id, err := e.run(ctx, "", args...)
 	if err != nil {
+		// The engine may have made it for a client that was ended meanwhile.
+		if err := e.removeAll(taskLabel, t.Dir); err != nil {
+			m.logger.Warn("a container may be left", "directory", t.Dir, "error", err)
+		}
 		return nil, firstOf(ended(ctx), containerFailure(ContainerInvalidSettings, "At least one value of the specified task container settings is invalid", err))
 	}
 	defer e.remove(id)
@@ -219,18 +223,11 @@ func containerFailure(code, message string, err error) error {
 
 // RemoveContainers removes what is left of owner's containers, by a service
 // that has died since.
-func (m *Machine) RemoveContainers(ctx context.Context, owner string) error {
+func (m *Machine) RemoveContainers(owner string) error {
 	e, err := m.openEngine(Task{Container: &Container{Scratch: os.TempDir()}})
 	if err != nil {
 		return err
 	}
 	defer e.close()
-	ids, err := e.run(ctx, "", "ps", "--all", "--quiet", "--no-trunc", "--filter", "label="+ownerLabel+"="+owner)
-	if err != nil {
-		return fmt.Errorf("list the containers that a service has left: %w", err)
-	}
-	for _, id := range strings.Fields(ids) {
-		e.remove(id)
-	}
-	return nil
+	return e.removeAll(ownerLabel, owner)
 }

@@ -130,6 +130,20 @@ func (e *engine) remove(id string) {
 	}
 }
 
+// removeAll ends and removes the containers that have a label.
+func (e *engine) removeAll(label, value string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), removeWithin)
+	defer cancel()
+	ids, err := e.run(ctx, "", "ps", "--all", "--quiet", "--no-trunc", "--filter", "label="+label+"="+value)
+	if err != nil {
+		return fmt.Errorf("list containers: %w", err)
+	}
+	for _, id := range strings.Fields(ids) {
+		e.remove(id)
+	}
+	return nil
+}
+
 func engineMissing(err error) error {
 	return containerFailure(ContainerMiscError, "No container engine answers on the machine of the Batch service", fmt.Errorf("start a Docker engine and have its client on the PATH: %w", err))
 }
