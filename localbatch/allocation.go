@@ -39,7 +39,9 @@ func (c *change) allocateNodes(p *pool, dedicated bool, missing int) error {
 	}
 	a := p.Allocation
 	come := a.takeDue(dedicated, c.now)
-	for range missing - come - a.decided(dedicated) {
+	undecided := missing - come - a.decided(dedicated)
+	over := max(0, undecided-c.s.opts.MaxNodes) // these cannot come, whatever the fault plan says
+	for range undecided - over {
 		rule, fault := c.s.faults.Load().Allocation(p.ID, dedicated)
 		if rule == nil {
 			come++
@@ -53,11 +55,12 @@ func (c *change) allocateNodes(p *pool, dedicated bool, missing int) error {
 		}
 		a.refuse(dedicated, rule.Fail, reason, 1)
 	}
-	return c.addNodes(p, dedicated, come)
+	return c.addNodes(p, dedicated, come, over)
 }
 
-// addNodes adds count nodes to a pool, as far as the account's quotas go.
-func (c *change) addNodes(p *pool, dedicated bool, count int) error {
+// addNodes adds count nodes to a pool, as far as the account's quotas go. That
+// they do not go as far as for those over count is known.
+func (c *change) addNodes(p *pool, dedicated bool, count, over int) error {
 	room, reason, err := c.nodeRoom(p, dedicated)
 	if err != nil {
 		return err
@@ -69,12 +72,12 @@ func (c *change) addNodes(p *pool, dedicated bool, count int) error {
 		}
 		c.then(func() { c.s.boot(n.Key) })
 	}
-	if count > room {
+	if refused := max(0, count-room) + over; refused > 0 {
 		code := "AccountLowPriorityCoreQuotaReached"
 		if dedicated {
 			code = "AccountCoreQuotaReached"
 		}
-		p.Allocation.refuse(dedicated, code, reason, count-room)
+		p.Allocation.refuse(dedicated, code, reason, refused)
 	}
 	return nil
 }

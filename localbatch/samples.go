@@ -61,7 +61,9 @@ func (s *Service) takeSamples(at store.Time) {
 	if err != nil && s.ctx.Err() == nil {
 		s.log.Error("samples for autoscale could not be taken", "error", err)
 	}
-	s.planSamples(at.Add(period))
+	if s.ctx.Err() == nil {
+		s.planSamples(at.Add(period))
+	}
 }
 
 // countPool counts a pool's tasks and nodes. The active tasks of jobs that are
