@@ -58,6 +58,14 @@ func (a *autoPool) complete(scheduled bool) error {
 	return within("pool", a.Pool.completeProperties())
 }
 
+// mustHavePasswords is for a specification that has just been given.
+func (i *poolInfo) mustHavePasswords() error {
+	if i.AutoPoolSpecification == nil {
+		return nil
+	}
+	return within("poolInfo.autoPoolSpecification.pool", i.AutoPoolSpecification.Pool.UserAccounts.mustHavePasswords())
+}
+
 // newPool is a pool made from the specification: its id is the prefix and a
 // GUID in capitals (recorded traffic of the Python SDK).
 func (a *autoPool) newPool() *pool {
@@ -89,19 +97,20 @@ func (c *change) givePoolOfJob(j *job) error {
 		err = c.addPool(p)
 	}
 	if err != nil {
-		return c.failToSchedule(j, err)
+		return c.failToSchedule(j, err, "InvalidAutoPoolSettings")
 	}
 	j.ExecutionInfo.PoolID = p.ID
 	return nil
 }
 
-// failToSchedule completes a job whose pool could not be made.
-func (c *change) failToSchedule(j *job, err error) error {
+// failToSchedule completes a job that cannot be started, for the reason that
+// err is an answer of. Without a code of its own that has the code otherwise.
+func (c *change) failToSchedule(j *job, err error, otherwise string) error {
 	var refused *apiError
 	if !errors.As(err, &refused) {
 		return err
 	}
-	info := &failureInfo{Category: "usererror", Code: "InvalidAutoPoolSettings", Message: refused.message}
+	info := &failureInfo{Category: "usererror", Code: otherwise, Message: refused.message}
 	if code, ok := schedulingErrors[refused.code]; ok {
 		info.Code = code
 	}

@@ -200,7 +200,10 @@ func TestPoolInfoIsChecked(t *testing.T) {
 		"long prefix": {set(func(a *azbatch.AutoPoolSpecification) { a.AutoPoolIDPrefix = to.Ptr("123456789012345678901") }), "InvalidPropertyValue", "poolInfo.autoPoolSpecification.autoPoolIdPrefix"},
 		"bad prefix":  {set(func(a *azbatch.AutoPoolSpecification) { a.AutoPoolIDPrefix = to.Ptr("a b") }), "InvalidPropertyValue", "poolInfo.autoPoolSpecification.autoPoolIdPrefix"},
 		"no pool":     {set(func(a *azbatch.AutoPoolSpecification) { a.Pool = nil }), "MissingRequiredProperty", "poolInfo.autoPoolSpecification.pool"},
-		"no size":     {set(func(a *azbatch.AutoPoolSpecification) { a.Pool.VMSize = nil }), "MissingRequiredProperty", "poolInfo.autoPoolSpecification.pool.vmSize"},
+		"no password": {set(func(a *azbatch.AutoPoolSpecification) {
+			a.Pool.UserAccounts = []azbatch.UserAccount{{Name: to.Ptr("me")}}
+		}), "MissingRequiredProperty", "poolInfo.autoPoolSpecification.pool.userAccounts.password"},
+		"no size": {set(func(a *azbatch.AutoPoolSpecification) { a.Pool.VMSize = nil }), "MissingRequiredProperty", "poolInfo.autoPoolSpecification.pool.vmSize"},
 	} {
 		_, err := w.CreateJob(ctx, azbatch.CreateJobContent{ID: to.Ptr("job"), PoolInfo: c.info}, nil)
 		require.Contains(t, refused(t, err, http.StatusBadRequest, c.code), `"`+c.property+`"`, name)

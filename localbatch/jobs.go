@@ -41,10 +41,10 @@ func (c *change) addJob(j *job) error {
 	if err := c.saveJob(j); err != nil || j.State == completed {
 		return err
 	}
-	c.then(func() { c.s.watchDeadline(j) })
 	if err := c.addManager(j); err != nil {
-		return err
+		return c.failScheduledJob(j, err)
 	}
+	c.then(func() { c.s.watchDeadline(j) })
 	return c.endIfComplete(j) // one without tasks is complete
 }
 

@@ -62,7 +62,10 @@ func (j *jobSpec) complete() error {
 	if err := checkID(j.ID); err != nil {
 		return err
 	}
-	return j.completeProperties(false)
+	if err := j.completeProperties(false); err != nil {
+		return err
+	}
+	return j.PoolInfo.mustHavePasswords()
 }
 
 // completeProperties is complete but for the id, which the service itself gives

@@ -156,6 +156,21 @@ func TestScheduledJobsManageThemselves(t *testing.T) {
 	refused(t, err, http.StatusConflict, "TaskIdSameAsJobPreparationTask")
 }
 
+func TestScheduledJobCannotBeStarted(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	w.pool(poolContent("pool", 1))
+	w.schedule("daily", daily(), func(s *azbatch.JobSpecification) {
+		s.JobManagerTask = &azbatch.JobManagerTask{
+			ID: to.Ptr("manager"), CommandLine: to.Ptr("true"), UserIdentity: &azbatch.UserIdentity{Username: to.Ptr("nobody-there")},
+		}
+	})
+	failed := w.jobState("daily:job-1", azbatch.JobStateCompleted).ExecutionInfo.SchedulingError
+	require.Equal(t, "Unknown", *failed.Code)
+	require.Equal(t, "nobody-there", *failed.Details[1].Value)
+	require.Equal(t, azbatch.JobScheduleStateActive, *w.scheduled("daily").State)
+}
+
 func TestScheduleSleptOverRecurrences(t *testing.T) {
 	t.Parallel()
 	clock := &localbatch.TestClock{}

@@ -57,6 +57,22 @@ func (c *change) addScheduledJob(sch *jobSchedule, then store.Time) error {
 	return c.advance(sch)
 }
 
+// failScheduledJob is for a job that cannot be started as its spec has it. If a
+// job schedule wants it there is nobody to be told, so the job itself says why
+// it is over.
+func (c *change) failScheduledJob(j *job, err error) error {
+	if j.row.Schedule == 0 {
+		return err
+	}
+	if err := c.failToSchedule(j, err, "Unknown"); err != nil {
+		return err
+	}
+	if err := c.dropPool(j); err != nil {
+		return err
+	}
+	return c.saveJob(j)
+}
+
 func (c *change) completeSchedule(sch *jobSchedule) error {
 	sch.moveTo(completed, c.now)
 	sch.EndTime = c.now

@@ -43,7 +43,10 @@ func (s *scheduleSpec) complete() error {
 	if s.Schedule == nil {
 		return missingProperty("schedule")
 	}
-	return s.completeProperties()
+	if err := s.completeProperties(); err != nil {
+		return err
+	}
+	return within("jobSpecification", s.JobSpecification.PoolInfo.mustHavePasswords())
 }
 
 // completeProperties is complete for what can be changed later.
