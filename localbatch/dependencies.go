@@ -26,9 +26,12 @@ type taskIDRange struct {
 // is not published: here, as long when written as "start-end".
 const maxDependencyText = 64_000
 
-func (d *taskDependencies) empty() bool { return d == nil || d.len() == 0 }
-
-func (d *taskDependencies) len() int { return len(d.TaskIDs) + len(d.TaskIDRanges) }
+func (d *taskDependencies) len() int {
+	if d == nil {
+		return 0
+	}
+	return len(d.TaskIDs) + len(d.TaskIDRanges)
+}
 
 func (d *taskDependencies) check() error {
 	if d == nil {
@@ -276,7 +279,7 @@ func (c *change) awaitFrom(t *task, d *taskDependencies, at int) error {
 // its dependencies before they were satisfied: it waits for these first.
 func (c *change) awaitAgain(t *task) error {
 	spec, err := t.spec()
-	if err != nil || spec.DependsOn.empty() {
+	if err != nil || spec.DependsOn.len() == 0 {
 		return err
 	}
 	t.Ready = 0

@@ -286,3 +286,33 @@ func TestJobPropertiesThatCanBeChanged(t *testing.T) {
 	update("PATCH", `{"onAllTasksComplete":"terminatejob"}`)
 	w.requireError(rawRequest{method: "PUT", path: "/jobs/job", body: `{"poolInfo":{"poolId":"pool"}}`}, http.StatusBadRequest, "InvalidPropertyValue")
 }
+
+// TestUpdatesOfAJobTakeEffect: what a job may do next is looked at when it is
+// patched or replaced, not only when a task ends.
+func TestUpdatesOfAJobTakeEffect(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	w.pool(poolContent("pool", 3))
+	w.job("job", "pool", func(c *azbatch.CreateJobContent) { c.MaxParallelTasks = to.Ptr[int32](1) })
+	for _, id := range []string{"a", "b", "c"} {
+		w.add(id, "sleep 1000")
+	}
+	w.running("job", 1)
+	_, err := w.UpdateJob(ctx, "job", azbatch.UpdateJobContent{MaxParallelTasks: to.Ptr[int32](2)}, nil)
+	require.NoError(t, err)
+	w.running("job", 2)
+	job, err := w.GetJob(ctx, "job", nil)
+	require.NoError(t, err)
+	job.MaxParallelTasks, job.AllowTaskPreemption = nil, to.Ptr(true)
+	_, err = w.ReplaceJob(ctx, "job", job.Job, nil)
+	require.NoError(t, err)
+	w.running("job", 3)
+
+	w.job("other", "pool")
+	w.addTo("other", "a", "sleep 1000")
+	_, err = w.UpdateJob(ctx, "other", azbatch.UpdateJobContent{Priority: to.Ptr[int32](1)}, nil)
+	require.NoError(t, err)
+	w.running("other", 1)
+	require.Equal(t, int32(2), *w.counts("job").Running)
+	require.Equal(t, azbatch.TaskStateActive, *w.task("c").State, "the latest one made room")
+}

@@ -79,14 +79,12 @@ func (c *change) add(j *job, spec taskSpec) (*task, error) {
 		Job: j.row.Key, ID: spec.ID, State: active, StateTime: c.now, Created: c.now, Modified: c.now,
 		Slots: spec.RequiredSlots, Ready: c.now, Body: body,
 	}}
-	var wait *store.Wait
-	if !spec.DependsOn.empty() {
-		if wait, err = c.unmet(t.Job, spec.DependsOn, spec.DependsOn.len()-1, store.Newest); err != nil {
-			return nil, err
-		}
-		if wait != nil {
-			t.Ready = 0
-		}
+	wait, err := c.unmet(t.Job, spec.DependsOn, spec.DependsOn.len()-1, store.Newest)
+	if err != nil {
+		return nil, err
+	}
+	if wait != nil {
+		t.Ready = 0
 	}
 	key, added, err := c.InsertTask(t.Task)
 	if err != nil {

@@ -103,7 +103,7 @@ func (t *taskSpec) complete(retries int32) (err error) {
 
 // checkFor refuses what the task's job does not provide for.
 func (t *taskSpec) checkFor(j *job) error {
-	if !t.DependsOn.empty() && !j.UsesTaskDependencies {
+	if t.DependsOn.len() > 0 && !j.UsesTaskDependencies {
 		return badRequest("TaskDependenciesNotSpecifiedOnJob", "The task depends on other tasks, but its job does not use task dependencies.").
 			because("set usesTaskDependencies when you create the job")
 	}
