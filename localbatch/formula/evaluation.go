@@ -178,6 +178,9 @@ func (e *evaluation) values(expressions []expression) ([]value, error) {
 }
 
 func (e *evaluation) metric(name string) (Metric, error) {
+	if name == olderCurrentDedicated {
+		name = "$CurrentDedicatedNodes"
+	}
 	m, ok := e.metrics[name]
 	if ok {
 		return m, nil

@@ -156,8 +156,7 @@ func (x *sampling) evaluate(e *evaluation) (value, error) {
 	if err != nil {
 		return nil, err
 	}
-	name := metrics[x.variable]
-	m, err := e.metric(name)
+	m, err := e.metric(x.variable)
 	if err != nil {
 		return nil, err
 	}

@@ -249,10 +249,7 @@ func (p *parser) call(name token) (expression, error) {
 
 func (p *parser) method(of expression, name token) (expression, error) {
 	v, ok := of.(*variable)
-	if ok {
-		_, ok = metrics[v.name]
-	}
-	if !ok {
+	if !ok || !metrics[v.name] {
 		return nil, name.fail(Syntax, "only the service's read-only variables have methods")
 	}
 	m, ok := methods[name.text]

@@ -25,21 +25,18 @@ func isTarget(name string) bool {
 	return false
 }
 
-// metrics are the service's read-only variables by their names; an older name
-// gives the newer.
-var metrics = map[string]string{
-	"$CPUPercent": "$CPUPercent", "$WallClockSeconds": "$WallClockSeconds", "$MemoryBytes": "$MemoryBytes",
-	"$DiskBytes": "$DiskBytes", "$DiskReadBytes": "$DiskReadBytes", "$DiskWriteBytes": "$DiskWriteBytes",
-	"$DiskReadOps": "$DiskReadOps", "$DiskWriteOps": "$DiskWriteOps",
-	"$NetworkInBytes": "$NetworkInBytes", "$NetworkOutBytes": "$NetworkOutBytes",
-	"$ActiveTasks": "$ActiveTasks", "$RunningTasks": "$RunningTasks", "$PendingTasks": "$PendingTasks",
-	"$SucceededTasks": "$SucceededTasks", "$FailedTasks": "$FailedTasks",
-	"$TaskSlotsPerNode":      "$TaskSlotsPerNode",
-	"$CurrentDedicatedNodes": "$CurrentDedicatedNodes", "$CurrentDedicated": "$CurrentDedicatedNodes",
-	"$CurrentLowPriorityNodes": "$CurrentLowPriorityNodes",
-	"$SampleNodeCount":         "$SampleNodeCount", "$UsableNodeCount": "$UsableNodeCount",
-	"$PreemptedNodeCount": "$PreemptedNodeCount",
+// metrics are the service's read-only variables.
+var metrics = map[string]bool{
+	"$ActiveTasks": true, "$RunningTasks": true, "$PendingTasks": true, "$SucceededTasks": true, "$FailedTasks": true,
+	"$TaskSlotsPerNode": true, "$CurrentDedicatedNodes": true, olderCurrentDedicated: true,
+	"$CurrentLowPriorityNodes": true, "$PreemptedNodeCount": true, "$UsableNodeCount": true, "$SampleNodeCount": true,
+	"$CPUPercent": true, "$WallClockSeconds": true, "$MemoryBytes": true,
+	"$DiskBytes": true, "$DiskReadBytes": true, "$DiskWriteBytes": true, "$DiskReadOps": true, "$DiskWriteOps": true,
+	"$NetworkInBytes": true, "$NetworkOutBytes": true,
 }
+
+// olderCurrentDedicated is an older name of $CurrentDedicatedNodes.
+const olderCurrentDedicated = "$CurrentDedicated"
 
 // constants are names with a value of their own: intervals, and what
 // $NodeDeallocationOption can be.
@@ -63,7 +60,7 @@ func checkAssignable(name token) error {
 	if _, ok := constants[name.text]; ok {
 		return name.fail(Syntax, "%s is a constant", name.text)
 	}
-	if _, ok := metrics[name.text]; ok {
+	if metrics[name.text] {
 		return name.fail(Syntax, "%s can only be read", name.text)
 	}
 	return nil
@@ -94,8 +91,8 @@ func (e *evaluation) read(name string) (value, error) {
 	if v, ok := e.variables[name]; ok {
 		return v.is, nil
 	}
-	if full, ok := metrics[name]; ok {
-		return e.present(full)
+	if metrics[name] {
+		return e.present(name)
 	}
 	for full, alias := range aliases {
 		if name == full || name == alias {
