@@ -57,17 +57,11 @@ func (s *Service) checkOperations(plan faults.Plan) error {
 // operationNames are those that a rule can be about.
 func (s *Service) operationNames() []string {
 	var names []string
-	add := func(routes []route) {
-		for _, rt := range routes {
-			names = append(names, rt.name)
-			if rt.head != "" {
-				names = append(names, rt.head)
-			}
+	for _, rt := range slices.Concat(s.operations(), certificateOperations) {
+		names = append(names, rt.name)
+		if rt.head != "" {
+			names = append(names, rt.head)
 		}
-	}
-	add(s.operations())
-	for _, routes := range notOffered {
-		add(routes)
 	}
 	slices.Sort(names)
 	return slices.Compact(names)

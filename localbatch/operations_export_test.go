@@ -1,25 +1,16 @@
 package localbatch
 
-import "maps"
+import "slices"
 
 // Operation is a row of the routes, for tests that hold something against all
 // of them.
-type Operation struct {
-	Name, Head, Pattern string
-	Offered             bool
-}
+type Operation struct{ Name, Head, Pattern string }
 
-// Operations lists every operation that has a route, those that are answered
-// with UnsupportedOperation too.
+// Operations lists every operation of Batch that there is a route for.
 func Operations() []Operation {
 	var list []Operation
-	for _, rt := range (*Service)(nil).operations() {
-		list = append(list, Operation{rt.name, rt.head, rt.pattern, true})
-	}
-	for routes := range maps.Values(notOffered) {
-		for _, rt := range routes {
-			list = append(list, Operation{rt.name, rt.head, rt.pattern, false})
-		}
+	for _, rt := range slices.Concat((*Service)(nil).operations(), certificateOperations) {
+		list = append(list, Operation{rt.name, rt.head, rt.pattern})
 	}
 	return list
 }

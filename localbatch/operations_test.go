@@ -173,8 +173,11 @@ var operations = []operation{
 		s.jobState("job", azbatch.JobStateActive)
 		return err
 	}},
-	{"ListJobPreparationAndReleaseTaskStatus", "GET /jobs/{job}/jobpreparationandreleasetaskstatus", 409, func(s *scene) error {
-		return listed(s.NewListJobPreparationAndReleaseTaskStatusPager("job", nil))
+	{"ListJobPreparationAndReleaseTaskStatus", "GET /jobs/{job}/jobpreparationandreleasetaskstatus", 200, func(s *scene) error {
+		s.job("prepared", "pool", func(c *azbatch.CreateJobContent) {
+			c.JobPreparationTask = &azbatch.JobPreparationTask{CommandLine: to.Ptr("true")}
+		})
+		return listed(s.NewListJobPreparationAndReleaseTaskStatusPager("prepared", nil))
 	}},
 
 	{"CreateTask", "POST /jobs/{job}/tasks", 201, func(s *scene) error {
@@ -262,18 +265,18 @@ var operations = []operation{
 	}},
 	{"DeleteJobSchedule", "DELETE /jobschedules/{schedule}", 202, func(s *scene) error { return answered(s.DeleteJobSchedule(ctx, "schedule", nil)) }},
 
-	{"CreateCertificate", "POST /certificates", 201, func(s *scene) error {
+	{"CreateCertificate", "POST /certificates", 501, func(s *scene) error {
 		return answered(s.CreateCertificate(ctx, azbatch.Certificate{
 			Thumbprint: to.Ptr(thumbprint), ThumbprintAlgorithm: to.Ptr("sha1"), Data: to.Ptr("YSBjZXJ0aWZpY2F0ZQ=="),
 			Format: to.Ptr(azbatch.CertificateFormatCER),
 		}, nil))
 	}},
 	{"ListCertificates", "GET /certificates", 200, func(s *scene) error { return listed(s.NewListCertificatesPager(nil)) }},
-	{"GetCertificate", "GET /certificates({name})", 200, func(s *scene) error { return answered(s.GetCertificate(ctx, "sha1", thumbprint, nil)) }},
-	{"CancelCertificateDeletion", "POST /certificates({name})/canceldelete", 409, func(s *scene) error {
+	{"GetCertificate", "GET /certificates({certificate})", 404, func(s *scene) error { return answered(s.GetCertificate(ctx, "sha1", thumbprint, nil)) }},
+	{"CancelCertificateDeletion", "POST /certificates({certificate})/canceldelete", 404, func(s *scene) error {
 		return answered(s.CancelCertificateDeletion(ctx, "sha1", thumbprint, nil))
 	}},
-	{"DeleteCertificate", "DELETE /certificates({name})", 202, func(s *scene) error {
+	{"DeleteCertificate", "DELETE /certificates({certificate})", 404, func(s *scene) error {
 		return answered(s.DeleteCertificate(ctx, "sha1", thumbprint, nil))
 	}},
 
@@ -361,27 +364,19 @@ func TestEveryOperation(t *testing.T) {
 	t.Parallel()
 	log := newRecorder()
 	s := &scene{world: start(t, func(o *localbatch.Options) { o.Logger = slog.New(log) })}
-	offered, patterns := map[string]bool{}, map[string]string{}
+	patterns := map[string]string{}
 	for _, o := range localbatch.Operations() {
-		offered[o.Name], patterns[o.Name] = o.Offered, o.Pattern
-		if o.Head != "" {
-			offered[o.Head], patterns[o.Head] = o.Offered, o.Pattern
-		}
+		patterns[o.Name], patterns[o.Head] = o.Pattern, o.Pattern
 	}
 	for _, o := range operations {
-		if !offered[o.name] {
-			t.Log("not offered:", o.name)
-			continue
-		}
 		err := o.call(s)
-		status := log.last(o.name)
-		require.Equal(t, o.status, status, "%s: %v", o.name, err)
+		require.Equal(t, o.status, log.last(o.name), "%s: %v", o.name, err)
 		require.Equal(t, o.status >= 300, err != nil, "%s: %v", o.name, err)
 		require.Equal(t, o.route, patterns[o.name], o.name)
 	}
 	client := reflect.TypeFor[*azbatch.Client]()
 	for i := range client.NumMethod() {
 		name := called(client.Method(i).Name)
-		require.True(t, log.last(name) != 0 || !offered[name], "no test calls %s", name)
+		require.NotZero(t, log.last(name), "no test calls %s", name)
 	}
 }

@@ -3,7 +3,6 @@ package localbatch
 import (
 	"net/http"
 	"slices"
-	"strings"
 )
 
 // route is one operation, or two: a pattern of http.ServeMux and what answers it.
@@ -104,6 +103,9 @@ func (s *Service) operations() []route {
 		{name: "TerminateJobSchedule", pattern: "POST /jobschedules/{schedule}/terminate", handle: s.terminateSchedule, parameters: []string{"force"}},
 		{name: "ListJobsFromSchedule", pattern: "GET /jobschedules/{schedule}/jobs", handle: s.listScheduledJobs, parameters: listWithStats},
 
+		{name: "CreateCertificate", pattern: "POST /certificates", handle: createCertificate},
+		{name: "ListCertificates", pattern: "GET /certificates", handle: s.listCertificates, parameters: listParameters},
+
 		{name: "CreateTask", pattern: "POST /jobs/{job}/tasks", handle: s.addTask},
 		{name: "CreateTaskCollection", pattern: "POST /jobs/{job}/addtaskcollection", handle: s.addTasks},
 		{name: "ListTasks", pattern: "GET /jobs/{job}/tasks", handle: s.listTasks, parameters: listWithStats},
@@ -119,36 +121,15 @@ func (s *Service) operations() []route {
 	}
 }
 
-// notOffered are the operations of Batch that this service answers with
-// UnsupportedOperation, and what they are for.
-var notOffered = map[string][]route{
-	"certificates": {
-		{name: "CreateCertificate", pattern: "POST /certificates"},
-		{name: "ListCertificates", pattern: "GET /certificates"},
-		{name: "GetCertificate", pattern: "GET /certificates/{certificate...}"},
-	},
-}
-
 func (s *Service) routes() http.Handler {
 	mux := http.NewServeMux()
 	for _, rt := range slices.Concat(s.operations(), s.faultRoutes()) {
 		mux.Handle(rt.pattern, s.adapt(rt))
 	}
-	for what, operations := range notOffered {
-		for _, rt := range operations {
-			rt.open = true
-			rt.handle = func(*http.Request) (reply, error) { return reply{}, unsupportedOperation(what) }
-			mux.Handle(rt.pattern, s.adapt(rt))
-		}
-	}
-	// Certificates are named in parentheses: /certificates(thumbprintAlgorithm=...).
 	mux.Handle("/", s.adapt(route{head: noOperation, name: noOperation, pattern: "/", open: true, handle: func(r *http.Request) (reply, error) {
-		if strings.HasPrefix(r.URL.Path, "/certificates(") {
-			return reply{}, unsupportedOperation("certificates")
-		}
 		return reply{}, unknownRoute(mux, r)
 	}}))
-	return s.guard(mux)
+	return s.guard(s.withCertificates(mux))
 }
 
 // unknownRoute tells an address that does not exist from one that does not

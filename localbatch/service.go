@@ -32,7 +32,7 @@ type Options struct {
 	AccountName string
 	AccountKey  string
 	// PublicURL is the address clients reach the service at, such as
-	// http://127.0.0.1:10100. It begins the URLs in answers, and tasks get it
+	// http://127.0.0.1:10500. It begins the URLs in answers, and tasks get it
 	// as AZ_BATCH_ACCOUNT_URL. Default: in answers, whatever address the client
 	// used; for tasks, none.
 	PublicURL string

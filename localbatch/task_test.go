@@ -2,7 +2,10 @@ package localbatch_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -427,4 +430,32 @@ func TestTaskIsReactivated(t *testing.T) {
 	require.NoError(t, err)
 	w.jobState("job", azbatch.JobStateCompleted)
 	refused(t, reactivate("one"), http.StatusConflict, "JobCompleted")
+}
+
+// Every try begins in an empty working directory, and what a try writes can be
+// read while it runs.
+func TestEachTryBeginsAnew(t *testing.T) {
+	t.Parallel()
+	w := ready(t, 1)
+	w.add("one", shell(`
+		test -e left && exit 9
+		touch left
+		test -e $AZ_BATCH_NODE_SHARED_DIR/second && { echo second; while test ! -e $AZ_BATCH_NODE_SHARED_DIR/end; do sleep 0.01; done; exit 0; }
+		touch $AZ_BATCH_NODE_SHARED_DIR/second; echo first; exit 1`), func(c *azbatch.CreateTaskContent) {
+		c.Constraints = &azbatch.TaskConstraints{MaxTaskRetryCount: to.Ptr[int32](1)}
+	})
+	eventually(t, "the second try's output is there while it runs", func() bool {
+		answer, err := w.GetTaskFile(ctx, "job", "one", "stdout.txt", nil)
+		if err != nil { // between the tries
+			return false
+		}
+		defer answer.Body.Close()
+		text, err := io.ReadAll(answer.Body)
+		return err == nil && string(text) == "second\n"
+	})
+	task := w.task("one")
+	require.Equal(t, azbatch.TaskStateRunning, *task.State)
+	require.NoError(t, os.WriteFile(filepath.Join(w.dir, "nodes", *task.NodeInfo.NodeID, "shared", "end"), nil, 0o600))
+	require.Equal(t, int32(1), *w.completed("one").ExecutionInfo.RetryCount)
+	require.Equal(t, azbatch.TaskExecutionResultSuccess, *w.completed("one").ExecutionInfo.Result)
 }

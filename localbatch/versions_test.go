@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/durabatch/durabatch/localbatch"
 )
 
 var oldVersions = []string{
@@ -110,4 +112,21 @@ func TestLinksToPagesAreWhole(t *testing.T) {
 		link = page.Next
 	}
 	require.Equal(t, 3, seen)
+}
+
+// Behind a proxy the address that clients use is not the one that the service
+// listens on: what it answers, and what tasks get, begins with the first.
+func TestPublicURL(t *testing.T) {
+	t.Parallel()
+	const public = "https://batch.test:8443/account"
+	w := start(t, func(o *localbatch.Options) { o.PublicURL = public + "/" })
+	w.pool(poolContent("pool", 1))
+	w.job("job", "pool")
+	w.job("job2", "pool")
+	w.add("one", shell("echo $AZ_BATCH_ACCOUNT_URL"))
+	w.completed("one")
+	require.Equal(t, public+"/\n", w.file("one", "stdout.txt", nil))
+	require.Equal(t, public+"/jobs/job/tasks/one", *w.task("one").URL)
+	answer := w.send(rawRequest{method: "GET", path: "/jobs", query: latest + "&maxresults=1", host: "batch.test:8443"})
+	require.Contains(t, read(t, answer), `"odata.nextLink":"`+public+`/jobs?`)
 }
