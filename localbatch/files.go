@@ -42,6 +42,7 @@ func (n *computeNode) mustHaveFiles() error {
 
 func (s *Service) taskPlace(r *http.Request) (place, error) {
 	var where place
+	now := store.TimeOf(s.clock.Now())
 	err := s.store.View(func(tx *store.Tx) error {
 		j, t, err := findTask(tx, r.PathValue("job"), r.PathValue("task"))
 		if err != nil {
@@ -52,7 +53,7 @@ func (s *Service) taskPlace(r *http.Request) (place, error) {
 			return wrongState("The files of the specified task cannot be accessed as the task state is still active")
 		case t.NodeID == "":
 			return conflict("TaskFilesUnavailable", "The task files are unavailable because the task never ran on a node.")
-		case t.State == completed && t.FilesUntil == 0:
+		case t.State == completed && t.FilesUntil <= now: // they may still be there, for a moment
 			return conflict("TaskFilesCleanedup", "The files of the specified task are cleaned up.").
 				because("the task's retention time is over, or its node has lost its disk")
 		}
