@@ -233,6 +233,25 @@ func TestJobManagerStaysOffLowPriorityNodes(t *testing.T) {
 	w.until("manager", azbatch.TaskStateRunning)
 }
 
+// TestJobManagerKeepsItsNode shrinks a pool: the node with the job manager is
+// the newer one, which would go first otherwise.
+func TestJobManagerKeepsItsNode(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	w.pool(poolContent("pool", 2))
+	w.job("other", "pool")
+	w.addTo("other", "one", "sleep 1000")
+	w.running("other", 1)
+	w.job("job", "pool", managed("sleep 1000"))
+	w.until("manager", azbatch.TaskStateRunning)
+	_, err := w.ResizePool(ctx, "pool", azbatch.ResizePoolContent{TargetDedicatedNodes: to.Ptr[int32](1)}, nil)
+	require.NoError(t, err)
+	w.steady("pool")
+	require.Len(t, w.nodes("pool"), 1)
+	require.Equal(t, azbatch.TaskStateRunning, *w.task("manager").State)
+	require.Equal(t, azbatch.TaskStateActive, *w.taskOf("other", "one").State)
+}
+
 func TestJobManagerIsChecked(t *testing.T) {
 	t.Parallel()
 	w := start(t)
