@@ -87,7 +87,9 @@ func (c *change) keepBusyNodes(p *pool) error {
 			continue
 		}
 		n.nodePlan = nodePlan{}
-		c.open(n, p)
+		if err := c.open(n, p); err != nil {
+			return err
+		}
 		if err := c.saveNode(n); err != nil {
 			return err
 		}

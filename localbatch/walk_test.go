@@ -170,13 +170,13 @@ func walk(t *testing.T, seed uint64) {
 }
 
 // tell logs where a walk has come by, and after a failure its way.
-func (w *watcher) tell(seed uint64, logs [][]string) {
-	for _, transition := range slices.Sorted(maps.Keys(w.seen)) {
-		w.t.Logf("%5d %s", w.seen[transition], transition)
+func (h *watcher) tell(seed uint64, logs [][]string) {
+	for _, transition := range slices.Sorted(maps.Keys(h.seen)) {
+		h.t.Logf("%5d %s", h.seen[transition], transition)
 	}
-	if w.t.Failed() {
+	if h.t.Failed() {
 		for i, log := range logs {
-			w.t.Logf("walker %d of the seed %d:\n%s", i, seed, strings.Join(log, "\n"))
+			h.t.Logf("walker %d of the seed %d:\n%s", i, seed, strings.Join(log, "\n"))
 		}
 	}
 }

@@ -60,7 +60,7 @@ func (b *bench) trueTasks(ctx context.Context) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer s.stop()
+	defer func() { _ = s.stop() }() // the figures are taken by then
 	if err := s.pool(ctx, "pool", 2); err != nil {
 		return nil, err
 	}

@@ -6,13 +6,13 @@ import "fmt"
 type Kind int
 
 const (
-	// TooLong: it has more than MaxLength characters.
+	// TooLong says that it has more than MaxLength characters.
 	TooLong Kind = iota
-	// Syntax: it is no formula.
+	// Syntax says that it is no formula.
 	Syntax
-	// Evaluation: one of its statements has no value.
+	// Evaluation says that one of its statements has no value.
 	Evaluation
-	// InsufficientSamples: it asks for more samples than there are.
+	// InsufficientSamples says that it asks for more samples than there are.
 	InsufficientSamples
 )
 

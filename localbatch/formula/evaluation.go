@@ -220,12 +220,12 @@ func (i *insufficient) Error() string {
 
 // locate gives an error of the formula its position.
 func (p position) locate(err error) error {
-	switch err := err.(type) {
-	case *fault:
-		return p.fail(Evaluation, "%s", err.message)
-	case *insufficient:
-		lack := p.fail(InsufficientSamples, "%s", err.Error())
-		lack.Variable = err.variable
+	if f := (*fault)(nil); errors.As(err, &f) {
+		return p.fail(Evaluation, "%s", f.message)
+	}
+	if few := (*insufficient)(nil); errors.As(err, &few) {
+		lack := p.fail(InsufficientSamples, "%s", few.Error())
+		lack.Variable = few.variable
 		return lack
 	}
 	return err

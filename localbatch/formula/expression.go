@@ -1,6 +1,9 @@
 package formula
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // expression is what has a value.
 type expression interface {
@@ -161,7 +164,7 @@ func (x *sampling) evaluate(e *evaluation) (value, error) {
 		return nil, err
 	}
 	v, err := methods[x.method].call(e, m, arguments)
-	if missing, ok := err.(*insufficient); ok {
+	if missing := (*insufficient)(nil); errors.As(err, &missing) {
 		missing.variable = x.variable
 	}
 	return v, x.locate(err)

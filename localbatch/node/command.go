@@ -32,7 +32,7 @@ func findProgram(name, searchPath, dir string) (string, error) {
 		path := absolute(name, dir)
 		return path, programFailure(name, checkProgram(path))
 	}
-	refused := error(fs.ErrNotExist)
+	var refused error = fs.ErrNotExist
 	for _, place := range filepath.SplitList(searchPath) {
 		path := absolute(filepath.Join(place, name), dir)
 		err := checkProgram(path)
