@@ -38,6 +38,9 @@ func (c *change) assignPool(id string) error {
 		return err
 	}
 	room := &room{pool: p, nodes: nodes, reserved: -1, claims: c.s.runs.claims(id)}
+	if room.open, err = c.openNodes(p); err != nil {
+		return err
+	}
 	for _, job := range jobs {
 		if len(nodes) == 0 {
 			break
@@ -84,11 +87,11 @@ func (c *change) assignJob(room *room, row store.Job) error {
 				return err
 			}
 			where := j.placementOf(t, spec)
-			n := room.take(where)
-			if n == nil {
+			nodes := room.take(where)
+			if nodes == nil {
 				continue // an earlier one of these took the room, or there is none of its kind
 			}
-			r, err := c.start(room.pool, j, n, t, spec)
+			r, err := c.start(room.pool, j, nodes, t, spec)
 			if err != nil {
 				return err
 			}
@@ -99,28 +102,39 @@ func (c *change) assignJob(room *room, row store.Job) error {
 	return nil
 }
 
-// start makes t a running task of n. Its process starts when the change is committed.
-func (c *change) start(p *pool, j *job, n *store.Node, t *task, spec *taskSpec) (*run, error) {
+// start makes t a running task of its nodes, of which a multi-instance task has
+// several. Its process starts when the change is committed.
+func (c *change) start(p *pool, j *job, nodes []*store.Node, t *task, spec *taskSpec) (*run, error) {
+	n := nodes[0]
 	r := &run{
 		task: t.Key, job: t.Job, node: n.Key, poolID: p.ID, jobID: j.ID, slots: t.Slots,
 		heeded: j.heedsEndOf(t), manages: j.manages(t),
 		command: c.s.command(p, j, n, spec),
 		ended:   make(chan struct{}),
 	}
-	r.preemptible.Store(j.AllowTaskPreemption)
-	preparation, err := c.prepare(p, j, n)
-	if err != nil {
-		return nil, err
+	r.preemptible.Store(j.AllowTaskPreemption && t.Instances == 0)
+	for _, n := range nodes {
+		preparation, err := c.prepare(p, j, n)
+		if err != nil {
+			return nil, err
+		}
+		if preparation != nil {
+			r.preparations = append(r.preparations, preparation)
+		}
+		n.Recent = recentTasks(n.Recent, t.Key)
 	}
-	if preparation != nil {
-		r.preparations = []*jobTask{preparation}
+	if r.preparations != nil {
 		t.move(preparing, c.now)
 	} else {
 		t.move(running, c.now)
 		t.Started = c.now
 	}
 	t.Ready, t.PoolID, t.NodeID = 0, p.ID, n.ID
-	n.Recent = recentTasks(n.Recent, t.Key)
+	if t.Instances > 0 {
+		if err := c.coordinate(r, p, j, nodes, t, spec); err != nil {
+			return nil, err
+		}
+	}
 	if err := c.UpdateTask(t.Task); err != nil {
 		return nil, err
 	}

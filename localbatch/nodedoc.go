@@ -35,6 +35,7 @@ type recentTask struct {
 	TaskURL       string            `json:"taskUrl"`
 	JobID         string            `json:"jobId"`
 	TaskID        string            `json:"taskId"`
+	SubtaskID     int32             `json:"subtaskId,omitempty"`
 	TaskState     string            `json:"taskState"`
 	ExecutionInfo taskExecutionInfo `json:"executionInfo"`
 }
@@ -106,7 +107,11 @@ func (s *Service) recentTasks(tx *store.Tx, r *http.Request, n *computeNode) ([]
 		}
 		if ok {
 			shown := s.taskDocument(r, job.ID, &task{row})
-			list = append(list, recentTask{shown.URL, job.ID, row.ID, row.State, shown.ExecutionInfo})
+			subtask, err := subtaskOn(tx, row, n.ID)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, recentTask{shown.URL, job.ID, row.ID, subtask, row.State, shown.ExecutionInfo})
 		}
 	}
 	return list, nil

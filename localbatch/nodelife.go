@@ -224,9 +224,18 @@ func (s *Service) recordStartTask(key int64, pgid int) {
 	s.recordProcess(pgid, func(tx *store.Tx, process string) error { return tx.SetNodeProcess(key, process) })
 }
 
-// leaveNode takes an ended run off its node.
-func (c *change) leaveNode(r *run, succeeded bool) error {
-	n, ok, err := c.NodeByKey(r.node)
+// leaveNodes takes an ended run off its node, or nodes.
+func (c *change) leaveNodes(r *run, succeeded bool) error {
+	for _, key := range r.nodes() {
+		if err := c.leaveNode(key, r, succeeded); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *change) leaveNode(key int64, r *run, succeeded bool) error {
+	n, ok, err := c.NodeByKey(key)
 	if err != nil || !ok {
 		return err
 	}

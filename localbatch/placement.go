@@ -10,14 +10,15 @@ import (
 type placement struct {
 	task      int64 // its key
 	slots     int32
-	exclusive bool // nothing else may run there meanwhile
-	dedicated bool // no low-priority node will do
+	instances int32 // nodes that it needs at the same time; 0: one, and it is no multi-instance task
+	exclusive bool  // nothing else may run there meanwhile
+	dedicated bool  // no low-priority node will do
 	affinity  string
 }
 
 // placementOf is where t may run, and where it would like to.
 func (j *job) placementOf(t *task, spec *taskSpec) placement {
-	p := placement{task: t.Key, slots: t.Slots}
+	p := placement{task: t.Key, slots: t.Slots, instances: t.Instances}
 	if spec.AffinityInfo != nil {
 		p.affinity = spec.AffinityInfo.AffinityID
 	}
@@ -40,11 +41,14 @@ type room struct {
 	// tasks; priority is that of the job at hand.
 	claims   map[int64][]claim
 	priority int32
+
+	open []int64 // all nodes that take tasks, if they take multi-instance tasks
+	held bool    // what is left is for such a task
 }
 
 // free is the number of slots that the node i has left.
 func (r *room) free(i int) int32 {
-	if r.nodes[i].Exclusive || i == r.reserved || r.barred[r.nodes[i].Key] {
+	if r.held || r.nodes[i].Exclusive || i == r.reserved || r.barred[r.nodes[i].Key] {
 		return 0
 	}
 	if claims := r.claims[r.nodes[i].Key]; len(claims) > 0 && !slices.ContainsFunc(claims, func(c claim) bool { return c.priority <= r.priority }) {
@@ -105,8 +109,11 @@ func (r *room) better(i, j int, p placement) bool {
 	return r.free(i) > r.free(j)
 }
 
-// take finds a node for a task. nil: none has room.
-func (r *room) take(p placement) *store.Node {
+// take finds the node for a task, or its nodes. nil: there is no room.
+func (r *room) take(p placement) []*store.Node {
+	if p.instances > 0 {
+		return r.takeSeveral(p)
+	}
 	best := -1
 	for i := range r.nodes {
 		if r.fits(i, p) && (best < 0 || r.better(i, best, p)) {
@@ -119,11 +126,16 @@ func (r *room) take(p placement) *store.Node {
 		}
 		return nil
 	}
+	return []*store.Node{r.use(best, p)}
+}
+
+// use puts a task on the node i.
+func (r *room) use(i int, p placement) *store.Node {
 	if r.changed == nil {
 		r.changed = make([]bool, len(r.nodes))
 	}
-	r.changed[best] = true
-	n := &r.nodes[best]
+	r.changed[i] = true
+	n := &r.nodes[i]
 	n.RunningSlots += p.slots
 	n.RunningTasks++
 	n.Exclusive = p.exclusive

@@ -67,6 +67,9 @@ func (c *change) makeRoomFor(plan *preemption, row store.Job) error {
 		if err != nil {
 			return err
 		}
+		if spec.instances() > 0 {
+			continue // no nodes are emptied for it: they are held for it as they become free
+		}
 		for _, r := range plan.choose(j.placementOf(t, spec), j.Priority) {
 			c.then(func() { r.makeWay(claim{t.Key, j.Priority}) })
 		}

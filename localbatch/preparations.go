@@ -180,6 +180,15 @@ func (s *Service) awaitPreparation(r *run) bool {
 		t.move(running, c.now)
 		t.Started = c.now
 		going = true
+		if t.Instances > 0 {
+			err := c.moveSubtasks(t, func(_ int32, info *subtaskInfo) {
+				info.moveTo(running, c.now)
+				info.StartTime = c.now
+			})
+			if err != nil {
+				return err
+			}
+		}
 		return c.UpdateTask(t.Task)
 	})
 	if err != nil {
@@ -194,15 +203,21 @@ func (s *Service) awaitPreparation(r *run) bool {
 func (c *change) returnUnprepared(r *run) error {
 	c.s.runs.remove(r)
 	c.assign(r.poolID)
-	if err := c.leaveNode(r, false); err != nil {
+	if err := c.leaveNodes(r, false); err != nil {
 		return err
 	}
 	row, ok, err := c.TaskByKey(r.task)
 	if err != nil || !ok {
 		return err
 	}
-	if err := c.waitAgain(&task{row}); err != nil {
+	t := &task{row}
+	if err := c.waitAgain(t); err != nil {
 		return err
+	}
+	if r.manages {
+		if err := c.putFirst(t); err != nil {
+			return err
+		}
 	}
 	return c.settleJob(r.job)
 }

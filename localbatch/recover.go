@@ -63,8 +63,15 @@ func (s *Service) endOrphans() error {
 			processes = append(processes, n.Process)
 		}
 		preparations, err := tx.PreparationsWithProcess()
+		if err != nil {
+			return err
+		}
 		for _, p := range preparations {
 			processes = append(processes, p.Process)
+		}
+		subtasks, err := tx.SubtasksWithProcess()
+		for _, sub := range subtasks {
+			processes = append(processes, sub.Process)
 		}
 		return err
 	})

@@ -18,7 +18,7 @@ const (
 	terminate               // the task is completed, as failed
 )
 
-// run is one task on one node, from its assignment until it has ended.
+// run is one task on its node, or nodes, from its assignment until it has ended.
 type run struct {
 	task, job, node int64 // keys
 	poolID, jobID   string
@@ -28,6 +28,7 @@ type run struct {
 	exclusive       bool // it has its node for itself
 	command         node.Task
 	preparations    []*jobTask // what it waits for before it runs
+	instances       []instance // of a multi-instance task
 	ctx             context.Context
 	cancel          context.CancelFunc
 	ended           chan struct{} // closed when the end is written to the store
@@ -109,13 +110,13 @@ func (a *runs) ofJob(job int64) []*run {
 }
 
 func (a *runs) ofNode(node int64) []*run {
-	return a.where(func(r *run) bool { return r.node == node })
+	return a.where(func(r *run) bool { return r.on(node) })
 }
 
 // setPreemptible tells a job's runs whether they may be ended for others.
 func (a *runs) setPreemptible(job int64, preemptible bool) {
 	for _, r := range a.ofJob(job) {
-		r.preemptible.Store(preemptible)
+		r.preemptible.Store(preemptible && r.instances == nil)
 	}
 }
 

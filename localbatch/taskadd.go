@@ -77,7 +77,7 @@ func (c *change) add(j *job, spec taskSpec) (*task, error) {
 	}
 	t := &task{store.Task{
 		Job: j.row.Key, ID: spec.ID, State: active, StateTime: c.now, Created: c.now, Modified: c.now,
-		Slots: spec.RequiredSlots, Ready: c.now, Body: body,
+		Slots: spec.RequiredSlots, Instances: spec.instances(), Ready: c.now, Body: body,
 	}}
 	wait, err := c.unmet(t.Job, spec.DependsOn, spec.DependsOn.len()-1, store.Newest)
 	if err != nil {

@@ -70,13 +70,18 @@ func (s *Service) taskDocument(r *http.Request, jobID string, t *task) taskDocum
 		},
 	}
 	if t.NodeID != "" {
-		nodeURL, root := base+"/pools/"+t.PoolID+"/nodes/"+t.NodeID, taskRoot(jobID, t.ID)
-		document.NodeInfo = &taskNodeInfo{
-			AffinityID: affinityOf(t.NodeID), NodeURL: nodeURL, PoolID: t.PoolID, NodeID: t.NodeID,
-			TaskRootDirectory: root, TaskRootDirectoryURL: nodeURL + "/files/" + root,
-		}
+		document.NodeInfo = nodeInfoOf(base, t.PoolID, t.NodeID, taskRoot(jobID, t.ID))
 	}
 	return document
+}
+
+// nodeInfoOf is where a task runs, or has run, and where its directory is there.
+func nodeInfoOf(base, poolID, nodeID, root string) *taskNodeInfo {
+	nodeURL := base + "/pools/" + poolID + "/nodes/" + nodeID
+	return &taskNodeInfo{
+		AffinityID: affinityOf(nodeID), NodeURL: nodeURL, PoolID: poolID, NodeID: nodeID,
+		TaskRootDirectory: root, TaskRootDirectoryURL: nodeURL + "/files/" + root,
+	}
 }
 
 // showTask is the document of a task as JSON: the row's part, then the stored

@@ -71,7 +71,7 @@ func (s *Service) execute(r *run) {
 		return
 	}
 	s.noteRun(r.command.Dir, "begins")
-	result := s.machine.Run(r.ctx, r.command, func(pgid int) { s.records.add(r.task, pgid) })
+	result := s.runTask(r)
 	s.noteRun(r.command.Dir, outcome(result))
 	if s.ctx.Err() != nil {
 		return // the next service finds it running, and requeues it
@@ -79,6 +79,13 @@ func (s *Service) execute(r *run) {
 	if err := s.change(func(c *change) error { return c.finish(r, result) }); err != nil {
 		s.log.Error("the end of a task could not be stored", "job", r.jobID, "directory", r.command.Dir, "error", err)
 	}
+}
+
+func (s *Service) runTask(r *run) node.Result {
+	if r.instances != nil {
+		return s.runInstances(r)
+	}
+	return s.machine.Run(r.ctx, r.command, func(pgid int) { s.records.add(r.task, pgid) })
 }
 
 // finish takes r off its node and completes, retries or requeues its task.
@@ -91,7 +98,7 @@ func (c *change) finish(r *run, result node.Result) error {
 		return err
 	}
 	succeeded := result.Failure == nil
-	if err := c.leaveNode(r, succeeded); err != nil || !ok {
+	if err := c.leaveNodes(r, succeeded); err != nil || !ok {
 		return err
 	}
 	t := &task{row}
@@ -109,7 +116,7 @@ func (c *change) finish(r *run, result node.Result) error {
 	case r.why() != terminate && t.mayRetry(spec, result):
 		err = c.retry(t)
 	default:
-		if err = c.complete(t, spec, result); err == nil && r.heeded {
+		if err = c.complete(t, spec, result, r.instances...); err == nil && r.heeded {
 			err = c.concludeRun(t, spec, result)
 		}
 	}
@@ -165,10 +172,17 @@ func (c *change) waitAgain(t *task) error {
 	t.move(active, c.now)
 	t.Ready, t.Started, t.Ended, t.ExitCode, t.Result, t.Failure, t.Container = c.now, 0, 0, nil, "", nil, nil
 	t.PoolID, t.NodeID, t.Process, t.FilesUntil = "", "", "", 0
+	if t.Instances > 0 {
+		if err := c.DeleteSubtasks(t.Key); err != nil {
+			return err
+		}
+	}
 	return c.UpdateTask(t.Task)
 }
 
-func (c *change) complete(t *task, spec *taskSpec, result node.Result) error {
+// complete makes t a completed task; instances are those of a multi-instance
+// task that have run.
+func (c *change) complete(t *task, spec *taskSpec, result node.Result, instances ...instance) error {
 	from := t.counted()
 	t.move(completed, c.now)
 	t.Ready, t.Ended, t.ExitCode, t.Result = 0, c.now, result.ExitCode, resultOf(result.Failure)
@@ -193,6 +207,11 @@ func (c *change) complete(t *task, spec *taskSpec, result node.Result) error {
 			c.then(func() { c.s.retention.add(t.FilesUntil) })
 		}
 	}
+	if t.Instances > 0 {
+		if err := c.endSubtasks(t, instances); err != nil {
+			return err
+		}
+	}
 	if err := c.UpdateTask(t.Task); err != nil {
 		return err
 	}
@@ -212,6 +231,19 @@ var endedUnrun = node.Result{Failure: &node.Failure{
 	Category: node.UserError, Code: node.TaskEnded,
 	Message: "The task was ended by a request of the user or by the end of its job",
 }}
+
+// discardTask removes the directories of a task that has ended.
+func (c *change) discardTask(jobID string, t *task) error {
+	c.s.discard(c.s.taskDir(t.NodeID, jobID, t.ID))
+	if t.Instances == 0 {
+		return nil
+	}
+	subtasks, err := c.Subtasks(t.Key)
+	for _, sub := range subtasks {
+		c.s.discard(c.s.taskDir(sub.NodeID, jobID, t.ID))
+	}
+	return err
+}
 
 // taskDir is the directory of a task, below its node's.
 func (s *Service) taskDir(nodeID, jobID, taskID string) string {

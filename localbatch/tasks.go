@@ -66,15 +66,6 @@ func (s *Service) listTasks(r *http.Request) (reply, error) {
 	return s.listReply(r, "tasks", p, more, last), nil
 }
 
-// listSubtasks: no task here is a multi-instance task, so none has subtasks.
-func (s *Service) listSubtasks(r *http.Request) (reply, error) {
-	err := s.store.View(func(tx *store.Tx) error {
-		_, _, err := findTask(tx, r.PathValue("job"), r.PathValue("task"))
-		return err
-	})
-	return s.listReply(r, "subtasks", page{}, false, ""), err
-}
-
 // changeTask applies f to the task that r names, after its conditions.
 func (s *Service) changeTask(r *http.Request, status int, f func(*change, *job, *task) error) (reply, error) {
 	var t *task
@@ -197,7 +188,14 @@ func (s *Service) deleteTask(r *http.Request) (reply, error) {
 				return nil
 			}
 			if t.NodeID != "" {
-				s.discard(s.taskDir(t.NodeID, j.ID, t.ID)) // before a task of the same id can follow
+				if err := c.discardTask(j.ID, t); err != nil { // before a task of the same id can follow
+					return err
+				}
+			}
+			if t.Instances > 0 {
+				if err := c.DeleteSubtasks(t.Key); err != nil {
+					return err
+				}
 			}
 			if err := c.DeleteTask(t.Key); err != nil {
 				return err

@@ -8,22 +8,22 @@ import (
 
 // taskSpec is what a task is created from.
 type taskSpec struct {
-	ID                           string             `json:"id"`
-	DisplayName                  string             `json:"displayName,omitempty"`
-	ExitConditions               *exitConditions    `json:"exitConditions,omitempty"`
-	CommandLine                  string             `json:"commandLine"`
-	ContainerSettings            *containerSettings `json:"containerSettings,omitempty"`
-	ResourceFiles                []resourceFile     `json:"resourceFiles,omitempty"`
-	OutputFiles                  []outputFile       `json:"outputFiles,omitempty"`
-	EnvironmentSettings          []nameValue        `json:"environmentSettings,omitempty"`
-	AffinityInfo                 *affinityInfo      `json:"affinityInfo,omitempty"` // a hint, which nodes of one machine have no use for
-	Constraints                  *taskConstraints   `json:"constraints,omitempty"`
-	RequiredSlots                int32              `json:"requiredSlots"`
-	UserIdentity                 *userIdentity      `json:"userIdentity,omitempty"`
-	MultiInstanceSettings        unsupported        `json:"multiInstanceSettings,omitzero"`
-	DependsOn                    *taskDependencies  `json:"dependsOn,omitempty"`
-	ApplicationPackageReferences packageReferences  `json:"applicationPackageReferences,omitempty"`
-	AuthenticationTokenSettings  unsupported        `json:"authenticationTokenSettings,omitzero"`
+	ID                           string                 `json:"id"`
+	DisplayName                  string                 `json:"displayName,omitempty"`
+	ExitConditions               *exitConditions        `json:"exitConditions,omitempty"`
+	CommandLine                  string                 `json:"commandLine"`
+	ContainerSettings            *containerSettings     `json:"containerSettings,omitempty"`
+	ResourceFiles                []resourceFile         `json:"resourceFiles,omitempty"`
+	OutputFiles                  []outputFile           `json:"outputFiles,omitempty"`
+	EnvironmentSettings          []nameValue            `json:"environmentSettings,omitempty"`
+	AffinityInfo                 *affinityInfo          `json:"affinityInfo,omitempty"` // a hint, which nodes of one machine have no use for
+	Constraints                  *taskConstraints       `json:"constraints,omitempty"`
+	RequiredSlots                int32                  `json:"requiredSlots"`
+	UserIdentity                 *userIdentity          `json:"userIdentity,omitempty"`
+	MultiInstanceSettings        *multiInstanceSettings `json:"multiInstanceSettings,omitempty"`
+	DependsOn                    *taskDependencies      `json:"dependsOn,omitempty"`
+	ApplicationPackageReferences packageReferences      `json:"applicationPackageReferences,omitempty"`
+	AuthenticationTokenSettings  unsupported            `json:"authenticationTokenSettings,omitzero"`
 }
 
 type affinityInfo struct {
@@ -96,6 +96,9 @@ func (t *taskSpec) complete(retries int32) (err error) {
 		return err
 	}
 	if err := t.ApplicationPackageReferences.check(); err != nil {
+		return err
+	}
+	if err := t.completeInstances(); err != nil {
 		return err
 	}
 	return checkOutputFiles(t.OutputFiles)

@@ -117,7 +117,9 @@ func (s *Service) removeFilesDue() (next store.Time, err error) {
 				return err
 			}
 			if ok {
-				s.discard(s.taskDir(t.NodeID, job.ID, t.ID))
+				if err := c.discardTask(job.ID, &task{t}); err != nil {
+					return err
+				}
 			}
 			if err := c.ForgetTaskFiles(t.Key); err != nil {
 				return err

@@ -81,9 +81,13 @@ func (tx *Tx) AddCounts(job int64, tasks, slots Counts) error {
 		slots.Active, slots.Running, slots.Succeeded, slots.Failed, job)
 }
 
-// DeleteJob removes a job that has no tasks any more, and its preparations.
+// DeleteJob removes a job that has no tasks any more, with its preparations and
+// subtasks.
 func (tx *Tx) DeleteJob(key int64) error {
 	if err := tx.exec("DELETE FROM preparations WHERE job = ?", key); err != nil {
+		return err
+	}
+	if err := tx.exec("DELETE FROM subtasks WHERE job = ?", key); err != nil {
 		return err
 	}
 	return tx.exec("DELETE FROM jobs WHERE key = ?", key)

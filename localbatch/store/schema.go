@@ -94,6 +94,7 @@ CREATE TABLE tasks (
   created             INTEGER NOT NULL,
   modified            INTEGER NOT NULL,
   slots               INTEGER NOT NULL,
+  instances           INTEGER NOT NULL,
   ready               INTEGER,
   started             INTEGER,
   ended               INTEGER,
@@ -127,6 +128,16 @@ CREATE TABLE preparations (
   PRIMARY KEY (job, node)
 );
 CREATE INDEX preparations_of_node ON preparations (node);
+CREATE TABLE subtasks (
+  job     INTEGER NOT NULL,
+  task    INTEGER NOT NULL,
+  id      INTEGER NOT NULL,
+  node_id TEXT NOT NULL,
+  process TEXT NOT NULL,
+  body    BLOB NOT NULL,
+  PRIMARY KEY (task, id)
+);
+CREATE INDEX subtasks_of_job ON subtasks (job);
 ` + dependencySchema
 
 // Only jobs whose tasks depend on each other have rows in these tables. A

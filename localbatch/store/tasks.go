@@ -12,7 +12,8 @@ type Task struct {
 	PreviousStateTime Time
 	Created, Modified Time
 	Slots             int32
-	Ready             Time // since when it waits for a node; 0: it does not
+	Instances         int32 // nodes that a multi-instance task runs on; 0: it is none
+	Ready             Time  // since when it waits for a node; 0: it does not
 	Started, Ended    Time
 	ExitCode          *int32
 	Result            string
@@ -29,7 +30,7 @@ type Task struct {
 }
 
 const taskColumns = `key, job, id, state, state_time, previous_state, previous_state_time, created, modified,
-	slots, ready, started, ended, exit_code, result, retries, last_retry, requeues, last_requeue,
+	slots, instances, ready, started, ended, exit_code, result, retries, last_retry, requeues, last_requeue,
 	pool_id, node_id, process, files_until, failure, container, body`
 
 func scanTask(r row) (Task, error) {
@@ -37,7 +38,7 @@ func scanTask(r row) (Task, error) {
 	var previousState, result, poolID, nodeID, process sql.Null[string]
 	var previousTime, ready, started, ended, lastRetry, lastRequeue, filesUntil sql.Null[Time]
 	err := r.Scan(&t.Key, &t.Job, &t.ID, &t.State, &t.StateTime, &previousState, &previousTime, &t.Created, &t.Modified,
-		&t.Slots, &ready, &started, &ended, &t.ExitCode, &result, &t.Retries, &lastRetry, &t.Requeues, &lastRequeue,
+		&t.Slots, &t.Instances, &ready, &started, &ended, &t.ExitCode, &result, &t.Retries, &lastRetry, &t.Requeues, &lastRequeue,
 		&poolID, &nodeID, &process, &filesUntil, &t.Failure, &t.Container, &t.Body)
 	t.PreviousState, t.Result, t.PoolID, t.NodeID, t.Process = previousState.V, result.V, poolID.V, nodeID.V, process.V
 	t.PreviousStateTime, t.Ready, t.Started, t.Ended = previousTime.V, ready.V, started.V, ended.V
@@ -93,9 +94,9 @@ func (tx *Tx) TasksWithFiles(limit int) ([]Task, error) {
 // InsertTask adds t and returns its key; without one when the job has a task
 // of that id.
 func (tx *Tx) InsertTask(t Task) (key int64, added bool, err error) {
-	result, err := tx.result(`INSERT INTO tasks (job, id, state, state_time, created, modified, slots, ready, body)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (job, id) DO NOTHING`,
-		t.Job, t.ID, t.State, t.StateTime, t.Created, t.Modified, t.Slots, null(t.Ready), t.Body)
+	result, err := tx.result(`INSERT INTO tasks (job, id, state, state_time, created, modified, slots, instances, ready, body)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (job, id) DO NOTHING`,
+		t.Job, t.ID, t.State, t.StateTime, t.Created, t.Modified, t.Slots, t.Instances, null(t.Ready), t.Body)
 	if err != nil {
 		return 0, false, err
 	}
