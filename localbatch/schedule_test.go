@@ -210,6 +210,10 @@ func TestScheduleEnds(t *testing.T) {
 	require.Nil(t, w.scheduled("once").ExecutionInfo.EndTime)
 	w.endJob("once:job-1")
 	sch := w.untilScheduleIs("once", azbatch.JobScheduleStateCompleted)
+	w.schedule("deleted", azbatch.JobScheduleConfiguration{})
+	_, err := w.DeleteJob(ctx, "deleted:job-1", nil)
+	require.NoError(t, err)
+	require.Equal(t, "deleted:job-1", *w.untilScheduleIs("deleted", azbatch.JobScheduleStateCompleted).ExecutionInfo.RecentJob.ID)
 	require.NotNil(t, sch.ExecutionInfo.EndTime)
 	require.Equal(t, azbatch.JobScheduleStateActive, *sch.PreviousState)
 
@@ -218,7 +222,7 @@ func TestScheduleEnds(t *testing.T) {
 	w.schedule("missed", azbatch.JobScheduleConfiguration{DoNotRunUntil: &from, StartWindow: to.Ptr("PT1H")})
 	require.Empty(t, w.jobsOf("later"))
 	require.WithinDuration(t, from, *w.scheduled("later").ExecutionInfo.NextRunTime, time.Microsecond)
-	_, err := w.DisableJobSchedule(ctx, "missed", nil)
+	_, err = w.DisableJobSchedule(ctx, "missed", nil)
 	require.NoError(t, err)
 	clock.Advance(day)
 	w.untilRecentJobIs("later", "later:job-1")
@@ -235,6 +239,11 @@ func TestScheduleEnds(t *testing.T) {
 	require.Equal(t, azbatch.JobScheduleStateActive, *w.scheduled("later").State) // as its job is
 	w.endJob("later:job-2")
 	w.untilScheduleIs("later", azbatch.JobScheduleStateCompleted)
+
+	w.schedule("rare", azbatch.JobScheduleConfiguration{RecurrenceInterval: to.Ptr("P10675199DT2H48M5.4775807S")})
+	w.endJob("rare:job-1")
+	require.Nil(t, w.scheduled("rare").ExecutionInfo.NextRunTime)
+	require.Equal(t, azbatch.JobScheduleStateActive, *w.scheduled("rare").State)
 
 	soon := clock.Now().Add(time.Hour).UTC()
 	w.schedule("idle", azbatch.JobScheduleConfiguration{DoNotRunAfter: &soon, RecurrenceInterval: to.Ptr("PT50M")}, func(s *azbatch.JobSpecification) {

@@ -26,10 +26,13 @@ func (c *change) advance(sch *jobSchedule) error {
 		if next != 0 && next <= c.now {
 			return c.addScheduledJob(sch, next)
 		}
-		if next == 0 { // it ends when doNotRunAfter is past
-			next = sch.times().DoNotRunAfter
+		if next == 0 {
+			next = store.Never
+			if end := sch.times().DoNotRunAfter; end != 0 { // the schedule ends when that is past
+				next = end + 1
+			}
 		}
-		c.then(func() { c.s.watchSchedule(sch.row.Key, next+1) })
+		c.then(func() { c.s.watchSchedule(sch.row.Key, next) })
 	}
 	return c.saveSchedule(sch)
 }
