@@ -22,7 +22,8 @@ type Error struct {
 	Kind         Kind
 	Line, Column int
 	Message      string
-	// Variable is what there are too few samples of; empty for other kinds.
+	// Variable is what there are too few samples of, by its newer name if it has
+	// two; empty for other kinds.
 	Variable string
 }
 

@@ -107,6 +107,15 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+func TestLackOfSamplesNamesTheVariable(t *testing.T) {
+	t.Parallel()
+	_, err := evaluate("x = $CurrentDedicated.GetSample(TimeInterval_Minute, 50)", nil)
+	var wrong *formula.Error
+	require.ErrorAs(t, err, &wrong)
+	require.ErrorContains(t, err, "data set: $CurrentDedicated wanted 50%, received 0%")
+	require.Equal(t, "$CurrentDedicatedNodes", wrong.Variable)
+}
+
 func TestResultOfAFailedEvaluation(t *testing.T) {
 	t.Parallel()
 	result, err := evaluate("x = 1; $TargetDedicatedNodes = 9; y = nothing; $TargetLowPriorityNodes = 9", nil)

@@ -178,9 +178,7 @@ func (e *evaluation) values(expressions []expression) ([]value, error) {
 }
 
 func (e *evaluation) metric(name string) (Metric, error) {
-	if name == olderCurrentDedicated {
-		name = "$CurrentDedicatedNodes"
-	}
+	name = newest(name)
 	m, ok := e.metrics[name]
 	if ok {
 		return m, nil
@@ -225,7 +223,7 @@ func (p position) locate(err error) error {
 	}
 	if few := (*insufficient)(nil); errors.As(err, &few) {
 		lack := p.fail(InsufficientSamples, "%s", few.Error())
-		lack.Variable = few.variable
+		lack.Variable = newest(few.variable)
 		return lack
 	}
 	return err

@@ -35,8 +35,15 @@ var metrics = map[string]bool{
 	"$NetworkInBytes": true, "$NetworkOutBytes": true,
 }
 
-// olderCurrentDedicated is an older name of $CurrentDedicatedNodes.
 const olderCurrentDedicated = "$CurrentDedicated"
+
+// newest is the newer name of a read-only variable that has two.
+func newest(name string) string {
+	if name == olderCurrentDedicated {
+		return "$CurrentDedicatedNodes"
+	}
+	return name
+}
 
 // constants are names with a value of their own: intervals, and what
 // $NodeDeallocationOption can be.
