@@ -129,7 +129,7 @@ func TestDocumentedBeliefs(t *testing.T) {
 	_, section, found := strings.Cut(documentation(t), "\n## What is believed of the real service\n")
 	require.True(t, found)
 	section, _, _ = strings.Cut(section, "\n## ")
-	item := regexp.MustCompile(`^(\d+)\. .+ \[[^\]]{6,}\] (Test\w+(?:, Test\w+)*)$`)
+	item := regexp.MustCompile(`^(\d+)\. .+ \[[^\]]{6,}\] ((?:Test|Fuzz)\w+(?:, (?:Test|Fuzz)\w+)*)$`)
 	tests := allTests(t)
 	number := 0
 	for line := range strings.Lines(section) {
