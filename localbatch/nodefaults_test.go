@@ -108,7 +108,10 @@ func TestNodesThatGoOffline(t *testing.T) {
 	clock := &localbatch.TestClock{}
 	w := start(t, func(o *localbatch.Options) { o.Clock = clock })
 	w.setFaults(`{"nodes": [{"becomes": "offline", "for": "10m"}]}`)
-	w.pool(poolContent("pool", 1))
+	content := poolContent("pool", 1)
+	content.StartTask = startTask("sleep 1000") // which nobody waits for
+	content.StartTask.WaitForSuccess = to.Ptr(false)
+	w.pool(content)
 	w.job("job", "pool")
 	node := w.nodeIs(azbatch.NodeStateOffline)
 	require.Equal(t, azbatch.SchedulingStateDisabled, *node.SchedulingState)

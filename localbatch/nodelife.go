@@ -77,15 +77,20 @@ func (s *Service) bootNode(ctx context.Context, key int64) error {
 	if err := s.pause(ctx, s.opts.BootTime+mishap.delay()); err != nil {
 		return err
 	}
-	if n.StartTask == nil {
-		err = s.openNode(key)
-	} else {
-		err = s.runStartTask(ctx, key)
-	}
-	if err == nil {
+	waits := n.StartTask != nil && *n.StartTask.WaitForSuccess
+	if !waits {
 		s.befall(poolID, n, mishap)
 	}
-	return err
+	if n.StartTask == nil {
+		return s.openNode(key)
+	}
+	if err := s.runStartTask(ctx, key); err != nil {
+		return err
+	}
+	if waits {
+		s.befall(poolID, n, mishap)
+	}
+	return nil
 }
 
 // runStartTask tries the start task as often as it may be tried.

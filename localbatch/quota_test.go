@@ -31,6 +31,11 @@ func TestQuotasOfPoolsAndJobs(t *testing.T) {
 	w.jobState("job", azbatch.JobStateCompleted)
 	_, err = w.CreateJob(ctx, second, nil)
 	require.NoError(t, err, "a completed job does not count")
+	_, err = w.CreateJobSchedule(ctx, azbatch.CreateJobScheduleContent{
+		ID: to.Ptr("schedule"), Schedule: &azbatch.JobScheduleConfiguration{},
+		JobSpecification: &azbatch.JobSpecification{PoolInfo: second.PoolInfo},
+	}, nil)
+	refused(t, err, 409, "ActiveJobAndScheduleQuotaReached")
 
 	option := azbatch.DisableJobOptionWait
 	_, err = w.DisableJob(ctx, "second", azbatch.DisableJobContent{DisableTasks: &option}, nil)
@@ -47,6 +52,15 @@ func TestQuotasOfPoolsAndJobs(t *testing.T) {
 	})
 	_, err = w.EnableJob(ctx, "second", nil)
 	require.NoError(t, err)
+
+	w.setFaults(`{"quotas": {"activeJobsAndSchedules": 10}}`)
+	auto := poolContent("", 0)
+	_, err = w.CreateJob(ctx, azbatch.CreateJobContent{ID: to.Ptr("auto"), PoolInfo: &azbatch.PoolInfo{AutoPoolSpecification: &azbatch.AutoPoolSpecification{
+		PoolLifetimeOption: to.Ptr(azbatch.PoolLifetimeOptionJob),
+		Pool:               &azbatch.PoolSpecification{VMSize: auto.VMSize, VirtualMachineConfiguration: auto.VirtualMachineConfiguration},
+	}}}, nil)
+	require.NoError(t, err)
+	require.Equal(t, "AutoPoolCreationFailedWithQuotaReached", *w.jobState("auto", azbatch.JobStateCompleted).ExecutionInfo.SchedulingError.Code)
 
 	w.setFaults(`{"quotas": {"pools": 3, "activeJobsAndSchedules": 0}}`)
 	_, err = w.CreatePool(ctx, poolContent("three", 0), nil)

@@ -151,7 +151,8 @@ type NodeRule struct {
 	Pools
 	// Delay is how much longer the node is starting.
 	Delay Duration `json:"delay,omitempty"`
-	// Becomes is the state that the node gets once it has booted.
+	// Becomes is the state that the node gets once it has booted, that is, when
+	// its start task is over if the pool waits for that.
 	Becomes NodeState `json:"becomes,omitempty"`
 	// After is how long after its boot the node gets there.
 	After Duration `json:"after,omitempty"`
