@@ -110,17 +110,3 @@ func TestBadCredentials(t *testing.T) {
 		require.NotContains(t, err.Error(), "secret*")
 	}
 }
-
-func FuzzStringToSignIsStable(f *testing.F) {
-	f.Add("/pools/a%2Fb", "$filter=a&b=c%20d&b=", "ocp-range", "bytes=0-")
-	f.Fuzz(func(t *testing.T, path, query, name, value string) {
-		r, err := http.NewRequest(http.MethodGet, "http://h/"+path+"?"+query, nil)
-		if err != nil {
-			return
-		}
-		r.Header.Set(name, value)
-		text := sharedkey.StringToSign(r, "account", "")
-		require.Equal(t, text, sharedkey.StringToSign(r, "account", ""), "the order of maps does not matter")
-		require.GreaterOrEqual(t, strings.Count(text, "\n"), 12)
-	})
-}
