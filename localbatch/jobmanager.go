@@ -32,6 +32,8 @@ func (m *jobManagerTask) complete(retries int32) error {
 		return unsupportedProperty("exitConditions", noSuch)
 	case m.AffinityInfo != nil:
 		return unsupportedProperty("affinityInfo", noSuch)
+	case m.MultiInstanceSettings != nil:
+		return unsupportedProperty("multiInstanceSettings", noSuch)
 	}
 	orDefault(&m.KillJobOnCompletion, true)
 	orDefault(&m.RunExclusive, true)

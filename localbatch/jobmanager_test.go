@@ -260,10 +260,11 @@ func TestJobManagerIsChecked(t *testing.T) {
 		`{"id":"m"}`:                        "MissingRequiredProperty",
 		`{"commandLine":"true"}`:            "MissingRequiredProperty",
 		`{"id":"a b","commandLine":"true"}`: "InvalidPropertyValue",
-		`{"id":"m","commandLine":"true","dependsOn":{"taskIds":["a"]}}`:          "UnsupportedProperty",
-		`{"id":"m","commandLine":"true","affinityInfo":{"affinityId":"a"}}`:      "UnsupportedProperty",
-		`{"id":"m","commandLine":"true","exitConditions":{}}`:                    "UnsupportedProperty",
-		`{"id":"m","commandLine":"true","constraints":{"maxTaskRetryCount":-2}}`: "InvalidPropertyValue",
+		`{"id":"m","commandLine":"true","dependsOn":{"taskIds":["a"]}}`:                           "UnsupportedProperty",
+		`{"id":"m","commandLine":"true","affinityInfo":{"affinityId":"a"}}`:                       "UnsupportedProperty",
+		`{"id":"m","commandLine":"true","multiInstanceSettings":{"coordinationCommandLine":"x"}}`: "UnsupportedProperty",
+		`{"id":"m","commandLine":"true","exitConditions":{}}`:                                     "UnsupportedProperty",
+		`{"id":"m","commandLine":"true","constraints":{"maxTaskRetryCount":-2}}`:                  "InvalidPropertyValue",
 	} {
 		answer := w.requireError(rawRequest{
 			method: "POST", path: "/jobs", body: `{"id":"job","poolInfo":{"poolId":"pool"},"jobManagerTask":` + body + `}`,

@@ -1,10 +1,6 @@
 package localbatch
 
-import (
-	"slices"
-
-	"github.com/durabatch/durabatch/localbatch/store"
-)
+import "github.com/durabatch/durabatch/localbatch/store"
 
 // placement is what a task asks of the node that it runs on.
 type placement struct {
@@ -48,13 +44,22 @@ type room struct {
 
 // free is the number of slots that the node i has left.
 func (r *room) free(i int) int32 {
-	if r.held || r.nodes[i].Exclusive || i == r.reserved || r.barred[r.nodes[i].Key] {
-		return 0
-	}
-	if claims := r.claims[r.nodes[i].Key]; len(claims) > 0 && !slices.ContainsFunc(claims, func(c claim) bool { return c.priority <= r.priority }) {
+	if r.held || r.nodes[i].Exclusive || i == r.reserved || r.barred[r.nodes[i].Key] || r.outranked(r.nodes[i]) {
 		return 0
 	}
 	return r.pool.TaskSlotsPerNode - r.nodes[i].RunningSlots
+}
+
+// outranked says whether room is being made on n, for jobs of higher priority
+// than that at hand alone.
+func (r *room) outranked(n store.Node) bool {
+	claims := r.claims[n.Key]
+	for _, c := range claims {
+		if c.priority <= r.priority {
+			return false
+		}
+	}
+	return len(claims) > 0
 }
 
 // largest is the number of slots that one task can have.

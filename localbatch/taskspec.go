@@ -16,7 +16,7 @@ type taskSpec struct {
 	ResourceFiles                []resourceFile         `json:"resourceFiles,omitempty"`
 	OutputFiles                  []outputFile           `json:"outputFiles,omitempty"`
 	EnvironmentSettings          []nameValue            `json:"environmentSettings,omitempty"`
-	AffinityInfo                 *affinityInfo          `json:"affinityInfo,omitempty"` // a hint, which nodes of one machine have no use for
+	AffinityInfo                 *affinityInfo          `json:"affinityInfo,omitempty"` // a hint: see room.better
 	Constraints                  *taskConstraints       `json:"constraints,omitempty"`
 	RequiredSlots                int32                  `json:"requiredSlots"`
 	UserIdentity                 *userIdentity          `json:"userIdentity,omitempty"`
