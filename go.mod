@@ -27,6 +27,7 @@ require (
 	google.golang.org/protobuf v1.36.11
 	modernc.org/sqlite v1.61.1
 	mvdan.cc/sh/v3 v3.14.1
+	software.sslmate.com/src/go-pkcs12 v0.7.4
 )
 
 require (

@@ -11,8 +11,7 @@
 // State is kept below the data directory and survives the process: what ran is
 // run again by the next service, as after a node's reboot.
 //
-// What it does not offer answers with an error of Batch's own shape: status 501
-// and code UnsupportedOperation for an operation, status 400 and code
-// UnsupportedProperty, UnsupportedQueryParameter or InvalidPropertyValue for a
-// property, parameter or value that it would have to ignore.
+// What it does not offer answers with an error of Batch's own shape: status 400
+// and code UnsupportedProperty, UnsupportedQueryParameter or InvalidPropertyValue
+// for a property, parameter or value that it would have to ignore.
 package localbatch

@@ -17,6 +17,7 @@ func (s *Service) command(p *pool, j *job, n *store.Node, spec *taskSpec) node.T
 		ResourceFiles: nodeResourceFiles(spec.ResourceFiles),
 		OutputFiles:   nodeOutputFiles(spec.OutputFiles),
 	}
+	s.certify(&command, n, visibleToTask)
 	s.runAs(&command, p, spec.UserIdentity)
 	s.contain(&command, p, n.ID, s.preparationDir(n.ID, j), spec.ContainerSettings)
 	mustContain(&command, p, spec.ContainerSettings)
@@ -33,6 +34,7 @@ func (s *Service) preparationCommand(p *pool, j *job, n *store.Node) node.Task {
 		ResourceFiles: nodeResourceFiles(t.ResourceFiles),
 		Services:      true,
 	}
+	s.certify(&command, n, visibleToTask)
 	s.runAs(&command, p, t.UserIdentity)
 	s.contain(&command, p, n.ID, s.preparationDir(n.ID, j), t.ContainerSettings)
 	command.MaxWallClock, _ = t.Constraints.MaxWallClockTime.std()
@@ -47,6 +49,7 @@ func (s *Service) releaseCommand(p *pool, j *job, n *store.Node) node.Task {
 		Environment:   s.jobEnvironment(p, j, n, t.ID, t.EnvironmentSettings),
 		ResourceFiles: nodeResourceFiles(t.ResourceFiles),
 	}
+	s.certify(&command, n, visibleToTask)
 	s.runAs(&command, p, t.UserIdentity)
 	s.contain(&command, p, n.ID, s.preparationDir(n.ID, j), t.ContainerSettings)
 	command.MaxWallClock, _ = t.MaxWallClockTime.std()
@@ -90,6 +93,7 @@ func (s *Service) startCommand(p *pool, n *computeNode) node.Task {
 		ResourceFiles: nodeResourceFiles(t.ResourceFiles),
 		Start:         true,
 	}
+	s.certify(&command, &n.Node, visibleToStartTask)
 	s.runAs(&command, p, t.UserIdentity)
 	s.contain(&command, p, n.ID, "", t.ContainerSettings)
 	return command

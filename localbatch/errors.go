@@ -111,17 +111,6 @@ func invalidQuery(name, value, reason string, args ...any) *apiError {
 	return e.because(reason, args...)
 }
 
-// unsupportedOperation is what an operation of Batch answers that this service
-// does not offer. No retry helps, so it is none of the statuses SDKs retry.
-func unsupportedOperation(what string) *apiError {
-	return &apiError{
-		status:  http.StatusNotImplemented,
-		code:    "UnsupportedOperation",
-		message: "The operation is not supported by this service.",
-		values:  []errorValue{{"Reason", "localbatch does not offer: " + what}},
-	}
-}
-
 // words writes the name of a kind of resource out: JobSchedule is a job schedule.
 func words(kind string) string {
 	var b strings.Builder

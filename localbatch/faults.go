@@ -57,7 +57,7 @@ func (s *Service) checkOperations(plan faults.Plan) error {
 // operationNames are those that a rule can be about.
 func (s *Service) operationNames() []string {
 	var names []string
-	for _, rt := range slices.Concat(s.operations(), certificateOperations) {
+	for _, rt := range s.operations() {
 		names = append(names, rt.name)
 		if rt.head != "" {
 			names = append(names, rt.head)

@@ -60,6 +60,7 @@ func (s *Service) bootNode(ctx context.Context, key int64) error {
 		poolID = p.ID
 		n.move(starting, c.now)
 		n.LastBootTime, n.StartTask, n.StartTaskInfo = c.now, p.StartTask, nil
+		n.CertificateReferences = p.CertificateReferences
 		return c.rebootPreparations(n.Key)
 	})
 	if err != nil || n == nil {
@@ -72,6 +73,9 @@ func (s *Service) bootNode(ctx context.Context, key int64) error {
 		if err := os.MkdirAll(filepath.Join(s.nodeDir(n.ID), name), 0o700); err != nil {
 			return fmt.Errorf("make the directories of node %s: %w", n.ID, err)
 		}
+	}
+	if err := s.installCertificates(n); err != nil {
+		return fmt.Errorf("install the certificates of node %s: %w", n.ID, err)
 	}
 	mishap := s.nodeMishap(poolID, n)
 	if err := s.pause(ctx, s.opts.BootTime+mishap.delay()); err != nil {

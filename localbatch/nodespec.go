@@ -44,6 +44,9 @@ type nodeInfo struct {
 	StartTask       *startTask     `json:"startTask,omitempty"` // the pool's when the node last booted
 	StartTaskInfo   *startTaskInfo `json:"startTaskInfo,omitempty"`
 	Errors          []nodeError    `json:"errors,omitempty"`
+
+	// CertificateReferences are the pool's when the node last booted.
+	CertificateReferences certificateReferences `json:"certificateReferences,omitempty"`
 }
 
 // nodeError is something that is wrong with a node now.

@@ -265,19 +265,18 @@ var operations = []operation{
 	}},
 	{"DeleteJobSchedule", "DELETE /jobschedules/{schedule}", 202, func(s *scene) error { return answered(s.DeleteJobSchedule(ctx, "schedule", nil)) }},
 
-	{"CreateCertificate", "POST /certificates", 501, func(s *scene) error {
-		return answered(s.CreateCertificate(ctx, azbatch.Certificate{
-			Thumbprint: to.Ptr(thumbprint), ThumbprintAlgorithm: to.Ptr("sha1"), Data: to.Ptr("YSBjZXJ0aWZpY2F0ZQ=="),
-			Format: to.Ptr(azbatch.CertificateFormatCER),
-		}, nil))
+	{"CreateCertificate", "POST /certificates", 201, func(s *scene) error {
+		return answered(s.CreateCertificate(ctx, newCertificate().content(), nil))
 	}},
 	{"ListCertificates", "GET /certificates", 200, func(s *scene) error { return listed(s.NewListCertificatesPager(nil)) }},
-	{"GetCertificate", "GET /certificates({certificate})", 404, func(s *scene) error { return answered(s.GetCertificate(ctx, "sha1", thumbprint, nil)) }},
-	{"CancelCertificateDeletion", "POST /certificates({certificate})/canceldelete", 404, func(s *scene) error {
-		return answered(s.CancelCertificateDeletion(ctx, "sha1", thumbprint, nil))
+	{"GetCertificate", "GET /certificates({certificate})", 200, func(s *scene) error {
+		return answered(s.GetCertificate(ctx, "sha1", newCertificate().thumbprint(), nil))
 	}},
-	{"DeleteCertificate", "DELETE /certificates({certificate})", 404, func(s *scene) error {
-		return answered(s.DeleteCertificate(ctx, "sha1", thumbprint, nil))
+	{"CancelCertificateDeletion", "POST /certificates({certificate})/canceldelete", 409, func(s *scene) error {
+		return answered(s.CancelCertificateDeletion(ctx, "sha1", newCertificate().thumbprint(), nil))
+	}},
+	{"DeleteCertificate", "DELETE /certificates({certificate})", 202, func(s *scene) error {
+		return answered(s.DeleteCertificate(ctx, "sha1", newCertificate().thumbprint(), nil))
 	}},
 
 	{"ReimageNode", "POST /pools/{pool}/nodes/{node}/reimage", 409, func(s *scene) error { return answered(s.ReimageNode(ctx, "pool", s.node, nil)) }},
@@ -318,8 +317,6 @@ var operations = []operation{
 	{"StopPoolResize", "POST /pools/{pool}/stopresize", 202, func(s *scene) error { return answered(s.StopPoolResize(ctx, "pool", nil)) }},
 	{"DeletePool", "DELETE /pools/{pool}", 202, func(s *scene) error { return answered(s.DeletePool(ctx, "pool", nil)) }},
 }
-
-const thumbprint = "0123456789abcdef0123456789abcdef01234567"
 
 // idle waits until the pool has this many nodes, all of them idle.
 func (s *scene) idle(pool string, count int) []string {

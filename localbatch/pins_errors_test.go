@@ -54,7 +54,6 @@ var errorPins = []pin{
 	{name: "ConditionNotMet-write", request: sends(http.MethodPatch, "/pools/pool", `{"metadata":[]}`, "If-Match", "0x8D0000000000000")},
 	{name: "ConditionNotMet-read", request: sends(http.MethodGet, "/pools/pool", "", "If-Match", "0x8D0000000000000")},
 	{name: "UnsupportedHttpVerb", request: sends(http.MethodPut, "/pools/pool", "{}")},
-	{name: "UnsupportedOperation", request: posts("/certificates", `{"thumbprint":"00","thumbprintAlgorithm":"sha1","data":""}`)},
 	{name: "ResourceNotFound", request: reads("/nothing")},
 	{name: "PoolQuotaReached", prepare: plan(`{"quotas":{"pools":1}}`), request: posts("/pools", `{"id":"new",`+newPool+`}`)},
 	{name: "ActiveJobAndScheduleQuotaReached", prepare: plan(`{"quotas":{"activeJobsAndSchedules":1}}`),
@@ -65,8 +64,11 @@ var errorPins = []pin{
 	{name: "PoolNotFound", request: reads("/pools/none")},
 	{name: "PoolNotFound-head", request: sends(http.MethodHead, "/pools/none", "")},
 	{name: "NodeNotFound", request: reads("/pools/pool/nodes/none")},
-	{name: "NodeUserNotFound", request: sends(http.MethodDelete, nodePath+"/users/someone", "")},
 	{name: "CertificateNotFound", request: reads("/certificates(thumbprintAlgorithm=sha1,thumbprint=00)")},
+	{name: "CertificateExists", prepare: certified, request: posts("/certificates", newCertificate().json())},
+	{name: "CertificateStateActive", request: posts(newCertificate().path()+"/canceldelete", "")},
+	{name: "CertificateBeingDeleted", prepare: certificateIs("deleting"), request: sends(http.MethodDelete, newCertificate().path(), "")},
+	{name: "NodeUserNotFound", request: sends(http.MethodDelete, nodePath+"/users/someone", "")},
 	{name: "ApplicationNotFound", request: reads("/applications/none")},
 	{name: "JobNotFound", request: posts("/jobs/none/addtaskcollection", `{"value":[{"id":"a","commandLine":"true"}]}`)},
 	{name: "TaskNotFound", request: reads("/jobs/job/tasks/none")},
@@ -144,6 +146,17 @@ func plan(text string) func(*stage) { return func(s *stage) { s.setFaults(text) 
 
 func fault(do string) func(*stage) {
 	return plan(`{"requests":[{"name":"pin","times":1,"actions":[{"do":"` + do + `"}]}]}`)
+}
+
+func certified(s *stage) {
+	answer := s.send(posts("/certificates", newCertificate().json()))
+	require.Equal(s.t, http.StatusCreated, answer.StatusCode)
+}
+
+func certificateIs(state string) func(*stage) {
+	return func(s *stage) {
+		require.NoError(s.t, s.service.SetCertificateState(newCertificate().thumbprint(), state))
+	}
 }
 
 func dependencies(s *stage) {

@@ -36,6 +36,9 @@ func (c *change) addPool(p *pool) error {
 	if err := c.mayAddPool(); err != nil {
 		return err
 	}
+	if err := c.checkCertificates(p.CertificateReferences); err != nil {
+		return err
+	}
 	p.key = 0
 	p.CreationTime, p.LastModified = c.now, c.now
 	p.State, p.StateTransitionTime = active, c.now
@@ -171,22 +174,22 @@ func (c *change) deletePool(p *pool) {
 // poolPatch has the properties of a pool that can be changed: what is absent
 // stays, an empty list clears.
 type poolPatch struct {
-	DisplayName                  *string           `json:"displayName"`
-	StartTask                    *startTask        `json:"startTask"`
-	Metadata                     *metadata         `json:"metadata"`
-	TargetNodeCommunicationMode  *string           `json:"targetNodeCommunicationMode"`
-	CertificateReferences        unsupported       `json:"certificateReferences"`
-	ApplicationPackageReferences packageReferences `json:"applicationPackageReferences"`
-	MountConfiguration           unsupported       `json:"mountConfiguration"`
-	UserAccounts                 *userAccounts     `json:"userAccounts"`
-	EnableInterNodeCommunication *bool             `json:"enableInterNodeCommunication"`
-	NetworkConfiguration         json.RawMessage   `json:"networkConfiguration"`
-	ResourceTags                 json.RawMessage   `json:"resourceTags"`
-	UpgradePolicy                json.RawMessage   `json:"upgradePolicy"`
-	TaskSchedulingPolicy         *schedulingPolicy `json:"taskSchedulingPolicy"`
-	TaskSlotsPerNode             *int32            `json:"taskSlotsPerNode"`
-	VMSize                       *string           `json:"vmSize"`
-	VirtualMachineConfiguration  *vmConfiguration  `json:"virtualMachineConfiguration"`
+	DisplayName                  *string                `json:"displayName"`
+	StartTask                    *startTask             `json:"startTask"`
+	Metadata                     *metadata              `json:"metadata"`
+	TargetNodeCommunicationMode  *string                `json:"targetNodeCommunicationMode"`
+	CertificateReferences        *certificateReferences `json:"certificateReferences"`
+	ApplicationPackageReferences packageReferences      `json:"applicationPackageReferences"`
+	MountConfiguration           unsupported            `json:"mountConfiguration"`
+	UserAccounts                 *userAccounts          `json:"userAccounts"`
+	EnableInterNodeCommunication *bool                  `json:"enableInterNodeCommunication"`
+	NetworkConfiguration         json.RawMessage        `json:"networkConfiguration"`
+	ResourceTags                 json.RawMessage        `json:"resourceTags"`
+	UpgradePolicy                json.RawMessage        `json:"upgradePolicy"`
+	TaskSchedulingPolicy         *schedulingPolicy      `json:"taskSchedulingPolicy"`
+	TaskSlotsPerNode             *int32                 `json:"taskSlotsPerNode"`
+	VMSize                       *string                `json:"vmSize"`
+	VirtualMachineConfiguration  *vmConfiguration       `json:"virtualMachineConfiguration"`
 }
 
 func (s *Service) patchPool(r *http.Request) (reply, error) {
@@ -207,6 +210,11 @@ func (s *Service) patchPool(r *http.Request) (reply, error) {
 			}
 			if len(nodes) > 0 {
 				return notValidOnPool("these properties can only be changed while the pool has no nodes")
+			}
+		}
+		if patch.CertificateReferences != nil {
+			if err := c.checkCertificates(*patch.CertificateReferences); err != nil {
+				return err
 			}
 		}
 		patch.apply(&p.poolSpec)
@@ -233,6 +241,7 @@ func (p poolPatch) apply(spec *poolSpec) {
 	replace(&spec.DisplayName, p.DisplayName)
 	replace(&spec.Metadata, p.Metadata)
 	replace(&spec.UserAccounts, p.UserAccounts)
+	replace(&spec.CertificateReferences, p.CertificateReferences)
 	replace(&spec.TargetNodeCommunicationMode, p.TargetNodeCommunicationMode)
 	replace(&spec.EnableInterNodeCommunication, p.EnableInterNodeCommunication)
 	replace(&spec.TaskSlotsPerNode, p.TaskSlotsPerNode)
@@ -266,17 +275,20 @@ func replace[T any](value, given *T) {
 
 func (s *Service) replacePoolProperties(r *http.Request) (reply, error) {
 	var body struct {
-		StartTask                    *startTask        `json:"startTask"`
-		CertificateReferences        unsupported       `json:"certificateReferences"`
-		ApplicationPackageReferences packageReferences `json:"applicationPackageReferences"`
-		Metadata                     metadata          `json:"metadata"`
-		TargetNodeCommunicationMode  string            `json:"targetNodeCommunicationMode"`
+		StartTask                    *startTask            `json:"startTask"`
+		CertificateReferences        certificateReferences `json:"certificateReferences"`
+		ApplicationPackageReferences packageReferences     `json:"applicationPackageReferences"`
+		Metadata                     metadata              `json:"metadata"`
+		TargetNodeCommunicationMode  string                `json:"targetNodeCommunicationMode"`
 	}
 	if err := readBody(r, &body); err != nil {
 		return reply{}, err
 	}
 	p, err := s.changePool(r, func(c *change, p *pool) error {
-		p.ApplicationPackageReferences = body.ApplicationPackageReferences
+		p.ApplicationPackageReferences, p.CertificateReferences = body.ApplicationPackageReferences, body.CertificateReferences
+		if err := c.checkCertificates(body.CertificateReferences); err != nil {
+			return err
+		}
 		p.StartTask, p.Metadata, p.TargetNodeCommunicationMode = body.StartTask, body.Metadata, body.TargetNodeCommunicationMode
 		p.LastModified = c.now
 		return p.complete()

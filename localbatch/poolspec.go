@@ -11,31 +11,31 @@ import (
 // poolSpec is what a pool is created from. What only concerns Azure's network
 // and disks is kept and given back, and means nothing on one machine.
 type poolSpec struct {
-	ID                           string            `json:"id"`
-	DisplayName                  string            `json:"displayName,omitempty"`
-	VMSize                       string            `json:"vmSize"`
-	VirtualMachineConfiguration  *vmConfiguration  `json:"virtualMachineConfiguration,omitempty"`
-	ResizeTimeout                *duration         `json:"resizeTimeout,omitempty"`
-	ResourceTags                 json.RawMessage   `json:"resourceTags,omitempty"`
-	TargetDedicatedNodes         int32             `json:"targetDedicatedNodes"`
-	TargetLowPriorityNodes       int32             `json:"targetLowPriorityNodes"`
-	EnableAutoScale              bool              `json:"enableAutoScale"`
-	AutoScaleFormula             string            `json:"autoScaleFormula,omitempty"`
-	AutoScaleEvaluationInterval  *duration         `json:"autoScaleEvaluationInterval,omitempty"`
-	EnableInterNodeCommunication bool              `json:"enableInterNodeCommunication"`
-	NetworkConfiguration         json.RawMessage   `json:"networkConfiguration,omitempty"`
-	StartTask                    *startTask        `json:"startTask,omitempty"`
-	CloudServiceConfiguration    unsupported       `json:"cloudServiceConfiguration,omitzero"` // of versions before 2024-07-01; Azure has no such pools any more
-	CertificateReferences        unsupported       `json:"certificateReferences,omitzero"`
-	ApplicationPackageReferences packageReferences `json:"applicationPackageReferences,omitempty"`
-	ApplicationLicenses          unsupported       `json:"applicationLicenses,omitzero"`
-	TaskSlotsPerNode             int32             `json:"taskSlotsPerNode"`
-	TaskSchedulingPolicy         *schedulingPolicy `json:"taskSchedulingPolicy,omitempty"`
-	UserAccounts                 userAccounts      `json:"userAccounts,omitempty"`
-	Metadata                     metadata          `json:"metadata,omitempty"`
-	MountConfiguration           unsupported       `json:"mountConfiguration,omitzero"`
-	TargetNodeCommunicationMode  string            `json:"targetNodeCommunicationMode,omitempty"`
-	UpgradePolicy                json.RawMessage   `json:"upgradePolicy,omitempty"`
+	ID                           string                `json:"id"`
+	DisplayName                  string                `json:"displayName,omitempty"`
+	VMSize                       string                `json:"vmSize"`
+	VirtualMachineConfiguration  *vmConfiguration      `json:"virtualMachineConfiguration,omitempty"`
+	ResizeTimeout                *duration             `json:"resizeTimeout,omitempty"`
+	ResourceTags                 json.RawMessage       `json:"resourceTags,omitempty"`
+	TargetDedicatedNodes         int32                 `json:"targetDedicatedNodes"`
+	TargetLowPriorityNodes       int32                 `json:"targetLowPriorityNodes"`
+	EnableAutoScale              bool                  `json:"enableAutoScale"`
+	AutoScaleFormula             string                `json:"autoScaleFormula,omitempty"`
+	AutoScaleEvaluationInterval  *duration             `json:"autoScaleEvaluationInterval,omitempty"`
+	EnableInterNodeCommunication bool                  `json:"enableInterNodeCommunication"`
+	NetworkConfiguration         json.RawMessage       `json:"networkConfiguration,omitempty"`
+	StartTask                    *startTask            `json:"startTask,omitempty"`
+	CloudServiceConfiguration    unsupported           `json:"cloudServiceConfiguration,omitzero"` // of versions before 2024-07-01; Azure has no such pools any more
+	CertificateReferences        certificateReferences `json:"certificateReferences,omitempty"`
+	ApplicationPackageReferences packageReferences     `json:"applicationPackageReferences,omitempty"`
+	ApplicationLicenses          unsupported           `json:"applicationLicenses,omitzero"`
+	TaskSlotsPerNode             int32                 `json:"taskSlotsPerNode"`
+	TaskSchedulingPolicy         *schedulingPolicy     `json:"taskSchedulingPolicy,omitempty"`
+	UserAccounts                 userAccounts          `json:"userAccounts,omitempty"`
+	Metadata                     metadata              `json:"metadata,omitempty"`
+	MountConfiguration           unsupported           `json:"mountConfiguration,omitzero"`
+	TargetNodeCommunicationMode  string                `json:"targetNodeCommunicationMode,omitempty"`
+	UpgradePolicy                json.RawMessage       `json:"upgradePolicy,omitempty"`
 }
 
 type vmConfiguration struct {
@@ -130,6 +130,9 @@ func (p *poolSpec) completeProperties() error {
 		return err
 	}
 	if err := p.StartTask.complete(); err != nil {
+		return err
+	}
+	if err := p.CertificateReferences.complete(); err != nil {
 		return err
 	}
 	if err := p.UserAccounts.complete(); err != nil {

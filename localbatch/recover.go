@@ -24,6 +24,7 @@ func (s *Service) recover() error {
 		s.change((*change).recoverTasks),
 		s.change((*change).recoverPools),
 		s.change((*change).recoverJobs),
+		s.change((*change).recoverCertificates),
 		s.change((*change).recoverReleases),
 		s.change((*change).recoverSchedules),
 	)

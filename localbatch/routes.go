@@ -3,6 +3,7 @@ package localbatch
 import (
 	"net/http"
 	"slices"
+	"strings"
 )
 
 // route is one operation, or two: a pattern of http.ServeMux and what answers it.
@@ -53,6 +54,11 @@ func (s *Service) operations() []route {
 		{name: "RemoveNodes", pattern: "POST /pools/{pool}/removenodes", handle: s.removeNodes},
 		{name: "ListApplications", pattern: "GET /applications", handle: s.listApplications, parameters: pageParameters},
 		{name: "GetApplication", pattern: "GET /applications/{application}", handle: s.getApplication},
+		{name: "CreateCertificate", pattern: "POST /certificates", handle: s.createCertificate},
+		{name: "ListCertificates", pattern: "GET /certificates", handle: s.listCertificates, parameters: listParameters},
+		{name: "GetCertificate", pattern: "GET " + certificatePattern, handle: s.getCertificate, parameters: oneParameters},
+		{name: "DeleteCertificate", pattern: "DELETE " + certificatePattern, handle: s.deleteCertificate},
+		{name: "CancelCertificateDeletion", pattern: "POST " + certificatePattern + "/canceldelete", handle: s.cancelCertificateDeletion},
 		{name: "ListPoolNodeCounts", pattern: "GET /nodecounts", handle: s.nodeCounts, parameters: countParameters},
 		{name: "ListSupportedImages", pattern: "GET /supportedimages", handle: s.supportedImages, parameters: countParameters},
 
@@ -103,9 +109,6 @@ func (s *Service) operations() []route {
 		{name: "TerminateJobSchedule", pattern: "POST /jobschedules/{schedule}/terminate", handle: s.terminateSchedule, parameters: []string{"force"}},
 		{name: "ListJobsFromSchedule", pattern: "GET /jobschedules/{schedule}/jobs", handle: s.listScheduledJobs, parameters: listWithStats},
 
-		{name: "CreateCertificate", pattern: "POST /certificates", handle: createCertificate},
-		{name: "ListCertificates", pattern: "GET /certificates", handle: s.listCertificates, parameters: listParameters},
-
 		{name: "CreateTask", pattern: "POST /jobs/{job}/tasks", handle: s.addTask},
 		{name: "CreateTaskCollection", pattern: "POST /jobs/{job}/addtaskcollection", handle: s.addTasks},
 		{name: "ListTasks", pattern: "GET /jobs/{job}/tasks", handle: s.listTasks, parameters: listWithStats},
@@ -123,13 +126,18 @@ func (s *Service) operations() []route {
 
 func (s *Service) routes() http.Handler {
 	mux := http.NewServeMux()
+	certificates := map[string]http.Handler{}
 	for _, rt := range slices.Concat(s.operations(), s.faultRoutes()) {
+		if strings.Contains(rt.pattern, certificatePattern) {
+			certificates[rt.pattern] = s.adapt(rt)
+			continue
+		}
 		mux.Handle(rt.pattern, s.adapt(rt))
 	}
 	mux.Handle("/", s.adapt(route{head: noOperation, name: noOperation, pattern: "/", open: true, handle: func(r *http.Request) (reply, error) {
 		return reply{}, unknownRoute(mux, r)
 	}}))
-	return s.guard(s.withCertificates(mux))
+	return s.guard(certificateRoute(certificates, mux))
 }
 
 // unknownRoute tells an address that does not exist from one that does not

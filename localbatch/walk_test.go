@@ -84,8 +84,8 @@ func (w walker) step(bag []walkCall, statuses map[string]int) (log string, wrong
 	switch {
 	case err != nil:
 		return log, err
-	case strings.Contains("501 UnsupportedOperation, 503 TooManyEnableAutoScaleRequests", outcome(answer)):
-		return log, nil // Batch's own answers to what cannot be had, or not so soon
+	case outcome(answer) == "503 TooManyEnableAutoScaleRequests":
+		return log, nil // Batch's own answer to what cannot be had so soon
 	case answer.StatusCode >= 500:
 		return log, fmt.Errorf("it failed by the service's own fault: %s", body)
 	case answer.StatusCode >= 300 && answer.Header.Get("x-ms-error-code") == "":

@@ -138,6 +138,9 @@ func (m *Machine) run(ctx context.Context, t Task, onStart func(pgid int), r *Re
 		t.Container = &contained
 	}
 
+	if err := d.copyCertificates(t.Certificates); err != nil {
+		return err
+	}
 	if err := m.fetchCommon(limited, t.Coordination); err != nil {
 		return firstOf(ended(limited), err)
 	}

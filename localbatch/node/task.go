@@ -37,6 +37,9 @@ type Task struct {
 	// through.
 	User string
 	Base string
+	// Certificates is a directory whose files are copied to CertificatesDir in
+	// Dir before the command starts, where nobody but its user can read them.
+	Certificates string
 	// Container is what the task runs in; nil: the machine itself.
 	Container *Container
 	// Refusal is why the task cannot run at all, which its caller knows.

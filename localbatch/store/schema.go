@@ -52,6 +52,10 @@ CREATE TABLE nodes (
   body            BLOB NOT NULL,
   UNIQUE (pool, id)
 );
+CREATE TABLE certificates (
+  thumbprint TEXT PRIMARY KEY COLLATE NOCASE,
+  body       BLOB NOT NULL
+);
 CREATE TABLE jobs (
   key             INTEGER PRIMARY KEY AUTOINCREMENT,
   id              TEXT NOT NULL UNIQUE COLLATE NOCASE,
