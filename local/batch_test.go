@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -12,8 +13,11 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/durabatch/durabatch/localbatch/faults"
 )
 
 func TestBatch(t *testing.T) {
@@ -47,6 +51,52 @@ func TestBatch(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, bytes, 64)
 	require.NotContains(t, said.String(), key)
+}
+
+func TestBatchWithAFaultPlan(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write := func(name, text string, mode os.FileMode) string {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(path, []byte(text), mode))
+		return path
+	}
+	opts, err := serviceOptions(batchOptions{
+		data: dir, bootTime: time.Second, quotas: batchQuotas{activeJobs: 3, pools: -1, dedicatedCores: 0, lowPriorityCores: -1},
+		faults:       write("plan.json", `{"seed": 3, "taskCountLag": "2s"}`, 0o644),
+		bearerTokens: write("tokens", "first\n\nsecond\n", 0o600),
+	}, nil)
+	require.NoError(t, err)
+	require.Equal(t, faults.Plan{Seed: 3, TaskCountLag: faults.Duration(2 * time.Second)}, opts.Faults)
+	require.Equal(t, []string{"first", "second"}, opts.BearerTokens)
+	require.Equal(t, time.Second, opts.BootTime)
+	require.Equal(t, faults.Quotas{ActiveJobsAndSchedules: new(3), DedicatedCores: new(0)}, opts.Quotas)
+
+	for want, flags := range map[string][]string{
+		`requests[0]: there is no key "operation"`:        {"--faults", write("typo.json", `{"requests": [{"operation": "x"}]}`, 0o644)},
+		"read the fault plan":                             {"--faults", filepath.Join(dir, "missing")},
+		`no operation is named "MakePool"`:                {"--faults", write("unknown.json", `{"requests": [{"operations": ["MakePool"], "actions": [{"do": "errorAfter"}]}]}`, 0o644)},
+		"can be read by other users; run: chmod 600":      {"--bearer-tokens", write("open", "token", 0o644)},
+		"there is no bearer token in":                     {"--bearer-tokens", write("empty", "\n", 0o600)},
+		"invalid argument \"x\" for \"--boot-time\" flag": {"--boot-time", "x"},
+	} {
+		args := append([]string{"batch", "--listen", "127.0.0.1:0", "--data", dir}, flags...)
+		require.ErrorContains(t, run(t.Context(), args, nil, nil, io.Discard, io.Discard), want)
+	}
+	err = run(t.Context(), []string{"up", "--data", t.TempDir(), "--faults", filepath.Join(dir, "typo.json")}, nil, nil, io.Discard, io.Discard)
+	require.ErrorContains(t, err, `there is no key "operation"`)
+	require.Contains(t, (&stack{programs: programs{local: "local"}, faults: "plan.json"}).batch().args, "plan.json")
+}
+
+func TestBatchForOtherMachines(t *testing.T) {
+	t.Parallel()
+	for address, warns := range map[string]bool{"127.0.0.1:1": false, "[::1]:1": false, "0.0.0.0:1": true, "[::]:1": true, "192.0.2.1:1": true} {
+		var said strings.Builder
+		tcp, err := net.ResolveTCPAddr("tcp", address)
+		require.NoError(t, err)
+		warnOfOthers(slog.New(slog.NewTextHandler(&said, nil)), tcp)
+		require.Equal(t, warns, strings.Contains(said.String(), "other machines can reach the service"), address)
+	}
 }
 
 func TestBatchCredentials(t *testing.T) {

@@ -73,14 +73,18 @@ func (s *stack) azurite() part {
 }
 
 func (s *stack) batch() part {
+	args := []string{
+		"batch",
+		"--listen", loopback(s.ports.Batch),
+		"--data", filepath.Join(s.dir, batchPart),
+	}
+	if s.faults != "" {
+		args = append(args, "--faults", s.faults)
+	}
 	return part{
-		name: batchPart,
-		path: s.programs.local,
-		args: []string{
-			"batch",
-			"--listen", loopback(s.ports.Batch),
-			"--data", filepath.Join(s.dir, batchPart),
-		},
+		name:     batchPart,
+		path:     s.programs.local,
+		args:     args,
 		env:      s.base, // it finds the account's key in its data directory
 		answers:  func(ctx context.Context) error { return httpAnswers(ctx, s.batchEndpoint()+"/pools", "") },
 		grace:    10 * time.Second,

@@ -25,6 +25,7 @@ type stack struct {
 	storageKey string
 	batchKey   string
 	base       []string // the parts' environment, before what is theirs
+	faults     string   // file of the Batch service's fault plan; empty: none
 	lock       *os.File
 	held       reservations
 	supervisor *supervisor

@@ -3,6 +3,7 @@ package localbatch
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/base64"
 	"net"
 	"net/http"
@@ -16,7 +17,8 @@ import (
 const maxSkew = 15 * time.Minute
 
 // authenticate verifies a request's shared key (Batch REST reference,
-// "Authenticate requests to the Azure Batch service").
+// "Authenticate requests to the Azure Batch service"), or the bearer token that
+// stands for it.
 func (s *Service) authenticate(r *http.Request) error {
 	header := r.Header.Get("Authorization")
 	scheme, credential, _ := strings.Cut(header, " ")
@@ -26,7 +28,7 @@ func (s *Service) authenticate(r *http.Request) error {
 		e.values = []errorValue{{"HeaderName", "Authorization"}}
 		return e
 	case strings.EqualFold(scheme, "Bearer"):
-		return unauthenticated(http.StatusUnauthorized, "bearer tokens are not accepted here; sign with the account key (SharedKey)")
+		return s.checkToken(strings.TrimSpace(credential))
 	case !strings.EqualFold(scheme, "SharedKey"):
 		return badRequest("InvalidAuthenticationInfo", "The authentication information was not provided in the correct format. Verify the value of Authorization header.")
 	}
@@ -45,6 +47,23 @@ func (s *Service) authenticate(r *http.Request) error {
 		return nil
 	}
 	return unauthenticated(http.StatusForbidden, "the signature is not the one this service computes from the request and the account key")
+}
+
+// checkToken takes the tokens that the service was given, and no other: nothing
+// here could tell whether Entra ID has issued one.
+func (s *Service) checkToken(token string) error {
+	if len(s.tokens) == 0 {
+		return unauthenticated(http.StatusUnauthorized, "bearer tokens are not accepted here; sign with the account key (SharedKey)")
+	}
+	given := sha256.Sum256([]byte(token)) // of one length, so that the comparison does not tell the token's
+	known := 0
+	for _, want := range s.tokens {
+		known |= subtle.ConstantTimeCompare(given[:], want[:])
+	}
+	if known == 0 {
+		return unauthenticated(http.StatusUnauthorized, "the bearer token is none of those that this service accepts")
+	}
+	return nil
 }
 
 // signedBy tries both spellings of an empty body's length, since clients

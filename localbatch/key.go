@@ -23,6 +23,9 @@ func LoadOrCreateKey(dataDir string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read the Batch account's key: %w", err)
 	}
+	if err := makePrivate(path); err != nil {
+		return "", fmt.Errorf("keep the Batch account's key from other users: %w", err)
+	}
 	key := strings.TrimSpace(string(text))
 	if decoded, err := base64.StdEncoding.DecodeString(key); err != nil || len(decoded) == 0 {
 		return "", fmt.Errorf("%s does not hold a base64 key; remove the file to get a new one", path)
@@ -38,6 +41,7 @@ func createKey(path string) (string, error) {
 	rand.Read(random)          // never fails
 	key := base64.StdEncoding.EncodeToString(random)
 	temporary := path + ".new"
+	_ = os.Remove(temporary) // one that a crash has left would keep its mode
 	if err := os.WriteFile(temporary, []byte(key+"\n"), 0o600); err != nil {
 		return "", fmt.Errorf("store the Batch account's key: %w", err)
 	}
@@ -45,4 +49,14 @@ func createKey(path string) (string, error) {
 		return "", fmt.Errorf("store the Batch account's key: %w", err)
 	}
 	return key, nil
+}
+
+// makePrivate takes a file that was copied here, or lay open otherwise, from
+// other users.
+func makePrivate(path string) error {
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm()&0o077 == 0 {
+		return err
+	}
+	return os.Chmod(path, 0o600)
 }

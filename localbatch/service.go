@@ -2,6 +2,7 @@ package localbatch
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -31,6 +32,10 @@ type Options struct {
 	// sign their requests with. LoadOrCreateKey makes a key.
 	AccountName string
 	AccountKey  string
+	// BearerTokens are accepted in the place of a signature, each by its very
+	// value; what Entra ID has to do with them is for their user to know. Whoever
+	// has one can do all that the account key can. Default: none.
+	BearerTokens []string
 	// PublicURL is the address clients reach the service at, such as
 	// http://127.0.0.1:10500. It begins the URLs in answers, and tasks get it
 	// as AZ_BATCH_ACCOUNT_URL. Default: in answers, whatever address the client
@@ -66,7 +71,8 @@ type Options struct {
 	AutoStorage *node.StorageAccount
 	// Machine runs the tasks. Its Identities and AutoStorage are those above.
 	Machine node.Options
-	// Logger is where the service reports. Default: slog.Default().
+	// Logger is where the service reports. What looks like a secret is masked on
+	// the way there. Default: slog.Default().
 	Logger *slog.Logger
 }
 
@@ -74,6 +80,7 @@ type Options struct {
 type Service struct {
 	opts    Options
 	key     []byte
+	tokens  [][sha256.Size]byte
 	public  *url.URL // nil when not set
 	log     *slog.Logger
 	clock   clock
@@ -125,6 +132,7 @@ func New(opts Options) (*Service, error) {
 	if s.log == nil {
 		s.log = slog.Default()
 	}
+	s.log = withoutSecrets(s.log, append([]string{opts.AccountKey}, opts.BearerTokens...)...)
 	if s.clock.Clock = opts.Clock; s.clock.Clock == nil {
 		s.clock.Clock = systemClock{}
 	}
@@ -165,6 +173,13 @@ func (s *Service) configure() error {
 	if s.key, err = base64.StdEncoding.DecodeString(s.opts.AccountKey); err != nil || len(s.key) == 0 {
 		return errors.New("the account key is not base64") // without the key itself
 	}
+	for _, token := range s.opts.BearerTokens {
+		if strings.TrimSpace(token) == "" {
+			return errors.New("a bearer token is empty")
+		}
+		s.tokens = append(s.tokens, sha256.Sum256([]byte(strings.TrimSpace(token))))
+	}
+	s.opts.BearerTokens = nil // nothing needs them in clear from here on
 	if s.opts.DataDir == "" {
 		return errors.New("the data directory is missing")
 	}
