@@ -65,7 +65,8 @@ func (c *change) assignJob(room *room, row store.Job) error {
 	}
 	var j *job          // read when it is needed: most jobs of a busy pool have to wait
 	var last store.Task // of those that have been looked at
-	for more := true; more && allowed > 0 && room.largest() > 0; {
+	least := max(1, row.LeastSlots)
+	for more := true; more && allowed > 0 && room.largest() >= least; {
 		limit := int(min(allowed, room.total()))
 		tasks, err := c.ReadyTasks(row.Key, room.largest(), last, limit)
 		if err != nil || len(tasks) == 0 {

@@ -94,6 +94,12 @@ func (c *change) add(j *job, spec taskSpec) (*task, error) {
 		return nil, exists("Task")
 	}
 	t.Key = key
+	if least := &j.row.LeastSlots; *least == 0 || t.Slots < *least {
+		*least = t.Slots
+		if err := c.SetLeastSlots(t.Job, t.Slots); err != nil {
+			return nil, err
+		}
+	}
 	if wait != nil {
 		wait.Task = key
 		return t, c.SetWait(*wait)

@@ -2,7 +2,8 @@ package store
 
 import "database/sql"
 
-// Job is a row of a job. Its counts are written by AddCounts alone.
+// Job is a row of a job. Its counts are written by AddCounts alone, and its
+// LeastSlots by SetLeastSlots.
 type Job struct {
 	Key         int64
 	ID          string
@@ -13,6 +14,7 @@ type Job struct {
 	Schedule    int64 // key of the job schedule it is of; 0: none
 	Tasks       Counts
 	Slots       Counts // the same tasks, each weighed by its slots
+	LeastSlots  int32  // no task of the job has ever needed fewer; 0: it has had none
 	Body        []byte // the service's JSON
 }
 
@@ -20,14 +22,14 @@ type Job struct {
 type Counts struct{ Active, Running, Succeeded, Failed int32 }
 
 const jobColumns = `key, id, pool_id, state, priority, max_parallel, schedule, active, running, succeeded, failed,
-	active_slots, running_slots, succeeded_slots, failed_slots, body`
+	active_slots, running_slots, succeeded_slots, failed_slots, least_slots, body`
 
 func scanJob(r row) (Job, error) {
 	var j Job
 	var schedule sql.Null[int64]
 	err := r.Scan(&j.Key, &j.ID, &j.PoolID, &j.State, &j.Priority, &j.MaxParallel, &schedule,
 		&j.Tasks.Active, &j.Tasks.Running, &j.Tasks.Succeeded, &j.Tasks.Failed,
-		&j.Slots.Active, &j.Slots.Running, &j.Slots.Succeeded, &j.Slots.Failed, &j.Body)
+		&j.Slots.Active, &j.Slots.Running, &j.Slots.Succeeded, &j.Slots.Failed, &j.LeastSlots, &j.Body)
 	j.Schedule = schedule.V
 	return j, err
 }
@@ -79,6 +81,11 @@ func (tx *Tx) AddCounts(job int64, tasks, slots Counts) error {
 		failed_slots = failed_slots + ? WHERE key = ?`,
 		tasks.Active, tasks.Running, tasks.Succeeded, tasks.Failed,
 		slots.Active, slots.Running, slots.Succeeded, slots.Failed, job)
+}
+
+// SetLeastSlots writes a job's LeastSlots, which UpdateJob does not.
+func (tx *Tx) SetLeastSlots(job int64, slots int32) error {
+	return tx.exec("UPDATE jobs SET least_slots = ? WHERE key = ?", slots, job)
 }
 
 // DeleteJob removes a job that has no tasks any more, with its preparations and

@@ -72,6 +72,7 @@ CREATE TABLE jobs (
   running_slots   INTEGER NOT NULL DEFAULT 0,
   succeeded_slots INTEGER NOT NULL DEFAULT 0,
   failed_slots    INTEGER NOT NULL DEFAULT 0,
+  least_slots     INTEGER NOT NULL DEFAULT 0,
   body            BLOB NOT NULL
 );
 CREATE INDEX jobs_of_pool ON jobs (pool_id, state, priority);

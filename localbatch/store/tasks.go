@@ -59,14 +59,17 @@ func (tx *Tx) TaskByKey(key int64) (Task, bool, error) {
 // Tasks lists at most limit tasks of a job that are where says, by id,
 // beginning behind the id after.
 func (tx *Tx) Tasks(job int64, where Where, after string, limit int) ([]Task, error) {
-	condition, args := "", []any{job, after}
+	condition, args := "", []any{job}
+	if after != "" { // SQLite would begin there, even if where begins far behind
+		condition, args = " AND id > ?", append(args, after)
+	}
 	if where != nil {
 		var text string
 		text, args = where.sql(args)
-		condition = " AND " + text
+		condition += " AND " + text
 	}
 	return all(tx, scanTask, "SELECT "+taskColumns+
-		" FROM tasks WHERE job = ? AND id > ?"+condition+" ORDER BY id LIMIT ?", append(args, limit)...)
+		" FROM tasks WHERE job = ?"+condition+" ORDER BY id LIMIT ?", append(args, limit)...)
 }
 
 // ReadyTasks lists at most limit tasks of a job that wait for a node and need
