@@ -94,6 +94,13 @@ func (s *service) peak() float64 {
 	return float64(usage.Maxrss) / 1e3
 }
 
+// used is the time of processors that a process has had, in microseconds, with
+// the children it has waited for, once it has ended. It is less moved by what
+// else the machine does than the time that passed.
+func used(cmd *exec.Cmd) float64 {
+	return float64((cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Microseconds())
+}
+
 // request makes a signed request. It can be sent within a quarter of an hour.
 func (s *service) request(ctx context.Context, method, target string, body []byte) (*http.Request, error) {
 	u, err := url.Parse(s.url + target)

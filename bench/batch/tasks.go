@@ -60,11 +60,17 @@ func (b *bench) trueTasks(ctx context.Context) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = s.stop() }() // the figures are taken by then
+	running := true
+	defer func() {
+		if running {
+			_ = s.stop()
+		}
+	}()
 	if err := s.pool(ctx, "pool", 2); err != nil {
 		return nil, err
 	}
 	var ours, theirs []float64
+	var processors float64 // those of xargs
 	for n := range b.runs {
 		b.say("tasks of true, %d of %d", n+1, b.runs)
 		cmd := exec.CommandContext(ctx, "xargs", "-P2", "-n1", "true")
@@ -74,6 +80,7 @@ func (b *bench) trueTasks(ctx context.Context) ([]row, error) {
 			return nil, fmt.Errorf("xargs: %w", err)
 		}
 		theirs = append(theirs, trueTasks/time.Since(began).Seconds())
+		processors += used(cmd) / trueTasks / float64(b.runs)
 
 		job := fmt.Sprint("true-", n)
 		if err := s.job(ctx, job, "pool"); err != nil {
@@ -92,8 +99,13 @@ func (b *bench) trueTasks(ctx context.Context) ([]row, error) {
 		}
 		ours = append(ours, trueTasks/time.Since(began).Seconds())
 	}
+	running = false
+	if err := s.stop(); err != nil {
+		return nil, err
+	}
 	r := beside("tasks of true", "/s", "xargs -P2", ours, theirs)
-	return []row{r.atLeast(r.Ratio, 0.5)}, nil
+	each := []float64{used(s.cmd) / trueTasks / float64(b.runs)}
+	return []row{r.atLeast(r.Ratio, 0.5), beside("processor time of one", "µs", "xargs -P2", each, []float64{processors})}, nil
 }
 
 // largeJob adds tasks to a job without nodes: the first of them at a measured
@@ -148,7 +160,7 @@ func (b *bench) largeJob(ctx context.Context) ([]row, error) {
 	if err := s.stop(); err != nil {
 		return nil, err
 	}
-	filling := s.peak()
+	filling, processors := s.peak(), used(s.cmd)/float64(b.tasks+(b.runs-1)*addTasks)
 
 	b.say("asking about %d tasks", b.tasks)
 	s, starting, err := b.start(ctx, "large")
@@ -171,7 +183,7 @@ func (b *bench) largeJob(ctx context.Context) ([]row, error) {
 	memory := alone("memory at most", "MB", filling, s.peak())
 	memory.Ours = max(filling, s.peak())
 	return []row{
-		adds.atLeast(adds.Ours, 15_000), start.atMost(start.Ours, 3), page.atMost(page.Ours, 30),
+		adds.atLeast(adds.Ours, 15_000), alone("processor time of one", "µs", processors), start.atMost(start.Ours, 3), page.atMost(page.Ours, 30),
 		count.atMost(count.Ours, 5), memory.atMost(memory.Ours, 700),
 	}, nil
 }
