@@ -110,8 +110,8 @@ func (c *change) start(p *pool, j *job, nodes []*store.Node, t *task, spec *task
 	r := &run{
 		task: t.Key, job: t.Job, node: n.Key, poolID: p.ID, jobID: j.ID, slots: t.Slots,
 		heeded: j.heedsEndOf(t), manages: j.manages(t),
-		command: c.s.command(p, j, n, spec),
-		ended:   make(chan struct{}),
+		command: c.s.command(p, j, n, spec), spec: spec, body: t.Body,
+		ended: make(chan struct{}),
 	}
 	r.preemptible.Store(j.AllowTaskPreemption && t.Instances == 0)
 	for _, n := range nodes {

@@ -27,6 +27,8 @@ type run struct {
 	manages         bool // it is its job's job manager task
 	exclusive       bool // it has its node for itself
 	command         node.Task
+	spec            *taskSpec  // as it was when it began,
+	body            []byte     // and what it was read from
 	preparations    []*jobTask // what it waits for before it runs
 	instances       []instance // of a multi-instance task
 	ctx             context.Context

@@ -1,6 +1,7 @@
 package localbatch
 
 import (
+	"bytes"
 	"encoding/json"
 	"path/filepath"
 	"strings"
@@ -102,9 +103,11 @@ func (c *change) finish(r *run, result node.Result) error {
 		return err
 	}
 	t := &task{row}
-	spec, err := t.spec()
-	if err != nil {
-		return err
+	spec := r.spec
+	if !bytes.Equal(t.Body, r.body) { // it was changed meanwhile
+		if spec, err = t.spec(); err != nil {
+			return err
+		}
 	}
 	t.Process = ""
 	stopped := result.Failure != nil && result.Failure.Code == node.TaskEnded && r.ctx.Err() != nil

@@ -11,9 +11,9 @@ import (
 	"testing"
 )
 
-// FuzzStringToSign holds what the service takes a request to be against what
+// FuzzRequestAsSent holds what the service takes a request to be against what
 // the REST reference has its client sign, from the text of the request.
-func FuzzStringToSign(f *testing.F) {
+func FuzzRequestAsSent(f *testing.F) {
 	f.Add("GET", "/jobs/a%2Fb/files/wd%5Cx", "$filter=id+eq+'a%26b'&api-version=1", "bytes=0-5", "x")
 	f.Add("POST", "/pools", "timeOut=5&timeout=7&API-Version=1&api-version=2", "", "")
 	f.Add("PUT", "/pools/%e4%20", "a=b=c&&a&=d;e=%zz", " spaced ", "Mon")

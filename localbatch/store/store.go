@@ -220,13 +220,17 @@ func (s *Store) group(first change) []change {
 func (s *Store) commit(group []change) {
 	results := make([]error, len(group))
 	err := s.writer.run("BEGIN IMMEDIATE")
-	if err == nil {
+	if err == nil && len(group) == 1 {
+		if results[0] = s.writer.apply(group[0].apply); results[0] != nil {
+			err = s.writer.run("ROLLBACK")
+		} else {
+			err = s.writer.commit()
+		}
+	} else if err == nil {
 		for i, c := range group {
 			results[i] = s.writer.savepoint(c.apply)
 		}
-		if err = s.writer.run("COMMIT"); err != nil {
-			err = errors.Join(err, s.writer.run("ROLLBACK"))
-		}
+		err = s.writer.commit()
 	}
 	for i, c := range group {
 		if c.done == nil {
@@ -239,19 +243,32 @@ func (s *Store) commit(group []change) {
 	}
 }
 
+func (c *conn) commit() error {
+	err := c.run("COMMIT")
+	if err != nil {
+		err = errors.Join(err, c.run("ROLLBACK"))
+	}
+	return err
+}
+
 // savepoint runs apply so that its failure takes back its own writes only.
-func (c *conn) savepoint(apply func(*Tx) error) (err error) {
+func (c *conn) savepoint(apply func(*Tx) error) error {
 	if err := c.run("SAVEPOINT change"); err != nil {
 		return err
 	}
+	err := c.apply(apply)
+	if err != nil {
+		err = errors.Join(err, c.run("ROLLBACK TO change"))
+	}
+	return errors.Join(err, c.run("RELEASE change"))
+}
+
+// apply runs apply. One caller's mistake must not end everybody's writes.
+func (c *conn) apply(apply func(*Tx) error) (err error) {
 	defer func() {
-		if p := recover(); p != nil { // one caller's mistake must not end everybody's writes
+		if p := recover(); p != nil {
 			err = fmt.Errorf("panic in a change of the Batch service's state: %v\n%s", p, debug.Stack())
 		}
-		if err != nil {
-			err = errors.Join(err, c.run("ROLLBACK TO change"))
-		}
-		err = errors.Join(err, c.run("RELEASE change"))
 	}()
 	return apply(&Tx{conn: c})
 }
