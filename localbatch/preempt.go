@@ -146,14 +146,14 @@ func (c *change) plannedNode(p *pool, n store.Node) plannedNode {
 }
 
 // choose takes the runs that have to end for a task of a priority out of those
-// that may, where the fewest have to; none if there will be room without, or
-// cannot be any.
+// that may, where the fewest have to, and of such places where the first of
+// them do; none if there will be room without, or cannot be any.
 func (m *preemption) choose(p placement, priority int32) []*run {
 	best := -1
 	var fewest []victim
 	for i := range m.nodes {
 		chosen, possible := m.chooseOn(i, p, priority)
-		if possible && (best < 0 || len(chosen) < len(fewest)) {
+		if possible && (best < 0 || len(chosen) < len(fewest) || len(chosen) == len(fewest) && m.before(chosen, fewest)) {
 			best, fewest = i, chosen
 		}
 	}
@@ -174,6 +174,11 @@ func (m *preemption) choose(p placement, priority int32) []*run {
 		n.slots = m.pool.TaskSlotsPerNode
 	}
 	return runs
+}
+
+// before says that the first of some victims comes before the first of others.
+func (m *preemption) before(some, others []victim) bool {
+	return len(some) > 0 && slices.Index(m.victims, some[0]) < slices.Index(m.victims, others[0])
 }
 
 // chooseOn is choose for one node; false: there can be no room on it.
