@@ -89,7 +89,7 @@ func (c *change) startRelease(record *preparation, j *job, command node.Task) er
 	if err := c.savePreparation(record); err != nil {
 		return err
 	}
-	c.startJobTask(jobNode{record.Job, record.Node}, command, func(t *jobTask) {
+	release := c.startJobTask(jobNode{record.Job, record.Node}, command, func(t *jobTask) {
 		result := c.s.runJobTask(t)
 		if c.s.ctx.Err() != nil {
 			return // the next service finds it running, and has it run again
@@ -98,6 +98,7 @@ func (c *change) startRelease(record *preparation, j *job, command node.Task) er
 			c.s.log.Error("the end of a job release task could not be stored", "job", j.ID, "node", record.NodeID, "error", err)
 		}
 	})
+	release.release = true
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 type jobTask struct {
 	jobNode
 	command node.Task
+	release bool // not a preparation task
 	ctx     context.Context
 	cancel  context.CancelFunc
 	ended   chan struct{} // closed when the end is written to the store
@@ -93,6 +94,16 @@ func (a *jobTasks) ofNode(node int64) []*jobTask {
 func (c *change) stopJobTasks(tasks []*jobTask, why intent) {
 	for _, t := range tasks {
 		c.then(func() { t.stop(why) })
+	}
+}
+
+// stopIdlePreparations is for a node that is to go down and on which no task
+// runs any more, so that none waits for it to be prepared. Release tasks may end.
+func (c *change) stopIdlePreparations(tasks []*jobTask) {
+	for _, t := range tasks {
+		if !t.release {
+			c.then(func() { t.stop(lose) })
+		}
 	}
 }
 

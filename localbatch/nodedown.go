@@ -156,8 +156,12 @@ func (s *Service) endBoot(key int64) bool {
 // is gone, up, or busy.
 func (c *change) emptiedNode(key int64) (*computeNode, error) {
 	row, ok, err := c.NodeByKey(key)
-	if err != nil || !ok || !isDown(row.State) || row.RunningTasks > 0 || len(c.s.runs.ofNode(key)) > 0 || len(c.s.jobTasks.ofNode(key)) > 0 {
+	if err != nil || !ok || !isDown(row.State) || row.RunningTasks > 0 || len(c.s.runs.ofNode(key)) > 0 {
 		return nil, err
+	}
+	if going := c.s.jobTasks.ofNode(key); len(going) > 0 {
+		c.stopIdlePreparations(going)
+		return nil, nil
 	}
 	return readNode(row)
 }

@@ -415,3 +415,20 @@ func TestDeallocatedNodeIsNotReleased(t *testing.T) {
 	require.NoError(t, err)
 	w.jobState("job", azbatch.JobStateCompleted)
 }
+
+func TestNodeThatTakesItsTimeAwaitsNoPreparation(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	w.pool(poolContent("pool", 1))
+	w.job("job", "pool", prepared("sleep 1000"))
+	w.add("one", "true")
+	node := *w.until("one", azbatch.TaskStatePreparing).NodeInfo.NodeID
+	option := azbatch.NodeRebootOptionTaskCompletion
+	_, err := w.RebootNode(ctx, "pool", node, &azbatch.RebootNodeOptions{Parameters: &azbatch.RebootNodeContent{NodeRebootOption: &option}})
+	require.NoError(t, err)
+	w.allNodes("pool", azbatch.NodeStateRebooting)
+	_, err = w.DisableJob(ctx, "job", azbatch.DisableJobContent{DisableTasks: to.Ptr(azbatch.DisableJobOptionRequeue)}, nil)
+	require.NoError(t, err)
+	w.allNodes("pool", azbatch.NodeStateIdle)
+	require.Empty(t, w.preparations(nil))
+}
