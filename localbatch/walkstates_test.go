@@ -63,7 +63,7 @@ var walkStates = map[string]map[string]string{
 		"rebooting":           "starting leavingpool",
 		"deallocating":        "deallocated leavingpool",
 		"deallocated":         "starting leavingpool",
-		"leavingpool":         "gone",
+		"leavingpool":         "idle running offline gone", // back where it was, when its resize is stopped or runs out of time
 	},
 }
 
