@@ -3,6 +3,8 @@ package node
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -101,4 +103,18 @@ func TestExitStatusIsKnownBeforeTheProcessIsReaped(t *testing.T) {
 		_, err = process.Wait()
 		require.NoError(t, err)
 	}
+}
+
+func TestCommonResourceFilesAreInTheSharedDirectory(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("common\n")) }))
+	defer server.Close()
+	shared := filepath.Join(t.TempDir(), "task")
+	r := NewMachine(Options{}).Run(t.Context(), Task{Dir: filepath.Join(shared, "1"), Coordination: &Coordination{
+		CommandLine: "cat ../../lib/file", SharedDir: shared,
+		ResourceFiles: []ResourceFile{{HTTPURL: server.URL, FilePath: "lib/file"}},
+		Await:         func(context.Context) error { return nil },
+	}}, nil)
+	requireSuccess(t, r)
+	require.Equal(t, "common\n", read(t, shared, "1", "stdout.txt"))
 }
