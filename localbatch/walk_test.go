@@ -233,7 +233,7 @@ func (w *world) settle() {
 		jobs, err := w.NewListJobsPager(nil).NextPage(ctx)
 		require.NoError(w.t, err)
 		for _, j := range jobs.Value {
-			if *j.State == azbatch.JobStateActive {
+			if *j.State == azbatch.JobStateActive || *j.State == azbatch.JobStateDisabling { // which may wait for its tasks
 				option := azbatch.DisableJobOptionRequeue
 				_, _ = w.DisableJob(ctx, *j.ID, azbatch.DisableJobContent{DisableTasks: &option}, nil) // unless it has just ended
 			}
@@ -254,7 +254,7 @@ func (w *world) settle() {
 			}
 		}
 		return len(waitFor) == 0
-	}, 30*time.Second, 20*time.Millisecond, "everything has settled")
+	}, time.Minute, 20*time.Millisecond, "everything has settled")
 }
 
 func (w *world) requireConsistent() {
