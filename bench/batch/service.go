@@ -186,7 +186,7 @@ func (s *service) pool(ctx context.Context, id string, nodes int) error {
 	if err != nil {
 		return err
 	}
-	return poll(ctx, func() (bool, error) {
+	return poll(ctx, oftenEnough, func() (bool, error) {
 		var list struct{ Value []struct{ State string } }
 		err := s.call(ctx, http.MethodGet, "/pools/"+id+"/nodes", nil, &list)
 		idle := 0
@@ -204,8 +204,8 @@ func (s *service) job(ctx context.Context, id, pool string) error {
 }
 
 // completed waits until all tasks of a job are completed and none has failed.
-func (s *service) completed(ctx context.Context, job string, tasks int) error {
-	return poll(ctx, func() (bool, error) {
+func (s *service) completed(ctx context.Context, job string, tasks int, every time.Duration) error {
+	return poll(ctx, every, func() (bool, error) {
 		var counts struct {
 			TaskCounts struct{ Succeeded, Failed int }
 		}
@@ -217,9 +217,12 @@ func (s *service) completed(ctx context.Context, job string, tasks int) error {
 	})
 }
 
-// poll looks often enough for the measure and seldom enough to cost little.
-func poll(ctx context.Context, check func() (bool, error)) error {
-	look := time.NewTicker(10 * time.Millisecond)
+// oftenEnough is how often to look where a look costs little beside what is
+// measured.
+const oftenEnough = 10 * time.Millisecond
+
+func poll(ctx context.Context, every time.Duration, check func() (bool, error)) error {
+	look := time.NewTicker(every)
 	defer look.Stop()
 	for {
 		if done, err := check(); done || err != nil {
