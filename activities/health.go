@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/Azure/azure-sdk-for-go/sdk/batch/azbatch"
@@ -18,7 +19,7 @@ import (
 func (w *wait) lookAtPool(ctx context.Context, seen *sight) error {
 	in := w.in
 	pool, err := w.Batch.GetPool(ctx, in.Pool, &azbatch.GetPoolOptions{SelectParam: []string{
-		"id", "state", "allocationState", "resizeErrors", "enableAutoScale", "autoScaleFormula",
+		"id", "state", "allocationState", "resizeErrors", "enableAutoScale", "autoScaleFormula", "vmSize",
 	}})
 	if gone := fail(err, "look at pool %s", in.Pool); isGone(gone) {
 		seen.failure = &workload.Failure{Code: "PoolNotFound",
@@ -31,11 +32,12 @@ func (w *wait) lookAtPool(ctx context.Context, seen *sight) error {
 		seen.failure = &workload.Failure{Code: "PoolBeingDeleted", Message: fmt.Sprintf("somebody deletes pool %s", in.Pool)}
 		return nil
 	}
-	nodes, err := w.nodeCounts(ctx, in.Pool)
+	nodes, paid, err := w.nodeCounts(ctx, in.Pool)
 	if err != nil {
 		return err
 	}
 	seen.nodes = nodes
+	w.account(time.Now(), value(pool.VMSize), paid)
 	if nodes.total() > 0 && nodes.of(azbatch.NodeStateIdle, azbatch.NodeStateRunning) == 0 {
 		seen.reason = fmt.Sprintf("no node of pool %s is ready yet: %s", in.Pool, nodes)
 	}

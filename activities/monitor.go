@@ -34,28 +34,34 @@ type WaitResult struct {
 	Counts  workload.Counts   `json:"counts"`
 	Failure *workload.Failure `json:"failure,omitempty"`
 	Reason  string            `json:"reason,omitempty"` // why nothing moved when the wait was cancelled
+	// NodeTime is what the nodes of a pool of the run's own were there for.
+	NodeTime workload.NodeTime `json:"nodeTime,omitzero"`
 }
 
 // Wait watches the job until it is completed, or until nothing can complete it
 // any more, or until it is cancelled, which it answers with what it last saw. Task counts are for progress and may lag; the end is told by the
 // job's own state, which Submit has tied to its tasks.
 func (a *Activities) Wait(ctx context.Context, in WaitInput) (WaitResult, error) {
-	w := wait{Activities: a, in: in}
+	w := wait{Activities: a, in: in, nodeTime: resumeNodeTime(ctx)}
 	for started := time.Now(); ; {
 		seen, err := w.look(ctx)
 		if err != nil {
 			return WaitResult{}, err
 		}
+		if seen.done {
+			w.account(time.Now(), w.nodeTime.VMSize, w.paid)
+		}
 		activity.RecordHeartbeat(ctx, workload.Progress{
 			Step: "wait", Files: seen.counts.Completed(), Total: in.Files,
 			Counts: seen.counts, Nodes: seen.nodes, Reason: seen.reason,
+			NodeTime: w.nodeTime, Failures: w.recent.failures,
 		})
 		if seen.failure != nil || seen.done {
-			return WaitResult{Counts: seen.counts, Failure: seen.failure}, nil
+			return WaitResult{Counts: seen.counts, Failure: seen.failure, NodeTime: w.nodeTime}, nil
 		}
 		err = pause(ctx, pollInterval(time.Since(started)))
 		if err != nil && temporal.IsCanceledError(context.Cause(ctx)) {
-			return WaitResult{Counts: seen.counts, Reason: seen.reason}, nil
+			return WaitResult{Counts: seen.counts, Reason: seen.reason, NodeTime: w.nodeTime}, nil
 		}
 		if err != nil {
 			return WaitResult{}, err
@@ -77,6 +83,9 @@ type wait struct {
 	*Activities
 	in        WaitInput
 	idleSince time.Time // when tasks were first seen to wait beside idle nodes
+	nodeTime  workload.NodeTime
+	paid      costlyNodes // at the last look
+	recent    recent
 }
 
 // look asks for the job first: whatever became of the pool, a job that is
@@ -86,6 +95,7 @@ func (w *wait) look(ctx context.Context) (sight, error) {
 	if err := w.lookAtJob(ctx, &seen); err != nil || seen.done || seen.failure != nil {
 		return seen, err
 	}
+	w.noticeFailures(ctx, seen.counts.Failed)
 	disabled := seen.reason
 	if err := w.lookAtPool(ctx, &seen); err != nil || seen.failure != nil {
 		return seen, err
@@ -212,21 +222,24 @@ func countsOf(c *azbatch.TaskCounts, total int64) workload.Counts {
 	}
 }
 
-// nodeCounts asks for the pool's nodes by state, dedicated and spot together.
-func (a *Activities) nodeCounts(ctx context.Context, pool string) (nodeCounts, error) {
+// nodeCounts asks for the pool's nodes by state, dedicated and spot together,
+// and for those of either kind that cost something.
+func (a *Activities) nodeCounts(ctx context.Context, pool string) (nodeCounts, costlyNodes, error) {
 	pager := a.Batch.NewListPoolNodeCountsPager(&azbatch.ListPoolNodeCountsOptions{Filter: to.Ptr("poolId eq '" + pool + "'")})
-	sum := nodeCounts{}
+	sum, paid := nodeCounts{}, costlyNodes{}
 	for pager.More() {
 		page, err := pager.NextPage(ctx)
 		if err != nil {
-			return nil, fail(err, "count the nodes of pool %s", pool)
+			return nil, paid, fail(err, "count the nodes of pool %s", pool)
 		}
 		for _, counts := range page.Value {
 			sum.add(counts.Dedicated)
 			sum.add(counts.LowPriority)
+			paid.dedicated += costly(counts.Dedicated)
+			paid.spot += costly(counts.LowPriority)
 		}
 	}
-	return sum, nil
+	return sum, paid, nil
 }
 
 // nodeCounts are nodes by state; states that no node is in are absent.

@@ -111,7 +111,7 @@ func TestSomeBrokenNodes(t *testing.T) {
 	require.NoError(t, do(w, w.CreatePool, pool))
 	require.NoError(t, do(w, w.CreateJob, w.jobInput()))
 	w.eventually("a start task has failed", func() bool {
-		counts, err := w.nodeCounts(t.Context(), w.id)
+		counts, _, err := w.nodeCounts(t.Context(), w.id)
 		return err == nil && counts.of(azbatch.NodeStateStartTaskFailed) == 1 && counts.of(azbatch.NodeStateIdle) == 1
 	})
 	_, err := w.Batch.DisableJob(t.Context(), w.id, azbatch.DisableJobContent{DisableTasks: to.Ptr(azbatch.DisableJobOptionWait)}, nil)

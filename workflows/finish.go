@@ -28,6 +28,7 @@ func (r *run) finish(ctx workflow.Context, workErr error) (workload.Report, erro
 	report := &workload.Report{
 		WorkflowID: r.owner.WorkflowID, RunID: r.owner.RunID, Name: r.workload.Name,
 		Files: r.status.Files, Bytes: r.status.Bytes, Resources: r.status.Resources, Started: r.started,
+		NodeTime: r.nodeTime,
 	}
 	r.endJob(done, workErr)
 	r.gather(done, report)

@@ -51,6 +51,7 @@ type run struct {
 	cancelled bool              // before there was a verdict
 	failure   *workload.Failure // of the run itself, not of a task
 	known     bool              // what became of the tasks
+	nodeTime  workload.NodeTime // of a pool of the run's own
 	notes     []string
 	emptying  workflow.Future // of the nodes of a pool that stays; nil: it does not
 
@@ -183,7 +184,7 @@ func (r *run) waited(ctx workflow.Context, wait workflow.Future) error {
 	if err := wait.Get(ctx, &result); err != nil {
 		return err
 	}
-	r.stuck = result.Reason
+	r.stuck, r.nodeTime = result.Reason, result.NodeTime
 	r.failure = result.Failure
 	if result.Failure != nil {
 		return errors.New(result.Failure.Message)

@@ -92,6 +92,21 @@ type Progress struct {
 	Counts Counts           `json:"counts,omitzero"`
 	Nodes  map[string]int32 `json:"nodes,omitempty"`  // by node state
 	Reason string           `json:"reason,omitempty"` // why nothing moves, when nothing does
+	// NodeTime is counted for a pool of the run's own.
+	NodeTime NodeTime `json:"nodeTime,omitzero"`
+	// Failures are the newest, five at most, oldest first; Stderr is the last
+	// line alone.
+	Failures []Failure `json:"failures,omitempty"`
+}
+
+// NodeTime is how long nodes were there, which is what a pool costs: in hours,
+// of all nodes together, as seen at the looks of the wait. It begins with the
+// wait and ends with it, so that it is a little less than what is paid for.
+type NodeTime struct {
+	VMSize    string    `json:"vmSize,omitempty"`
+	Dedicated float64   `json:"dedicatedHours,omitempty"`
+	Spot      float64   `json:"spotHours,omitempty"`
+	Until     time.Time `json:"until,omitzero"` // the last look
 }
 
 // Report is what a run ends with.
@@ -107,8 +122,9 @@ type Report struct {
 	Failures   []Failure `json:"failures,omitempty"` // the first 20; all are in the results
 	Results    string    `json:"results,omitempty"`  // prefix of the results' parts in the output container
 	Resources  Resources `json:"resources"`
-	Left       []string  `json:"left,omitempty"`  // what still exists of what the run created, but the output container, and what it costs
-	Notes      []string  `json:"notes,omitempty"` // what did not go as asked without changing the outcome
+	NodeTime   NodeTime  `json:"nodeTime,omitzero"` // of a pool of the run's own
+	Left       []string  `json:"left,omitempty"`    // what still exists of what the run created, but the output container, and what it costs
+	Notes      []string  `json:"notes,omitempty"`   // what did not go as asked without changing the outcome
 	Started    time.Time `json:"started"`
 	Ended      time.Time `json:"ended"`
 }
