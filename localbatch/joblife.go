@@ -88,6 +88,7 @@ func (s *Service) settleJob(key int64) {
 			j.moveTo(completed, c.now)
 			j.ExecutionInfo.EndTime = c.now
 			c.then(func() { s.deadlines.forget(key) })
+			c.then(func() { s.retention.add(c.now) }) // what its preparation tasks have left may go now
 			if err := c.dropPool(j); err != nil {
 				return err
 			}

@@ -94,7 +94,7 @@ func (c *change) startRelease(record *preparation, j *job, command node.Task) er
 		if c.s.ctx.Err() != nil {
 			return // the next service finds it running, and has it run again
 		}
-		if err := c.s.change(func(c *change) error { return c.endRelease(t, result) }); err != nil {
+		if err := c.s.change(func(c *change) error { return c.endRelease(t, *j.JobReleaseTask.RetentionTime, result) }); err != nil {
 			c.s.log.Error("the end of a job release task could not be stored", "job", j.ID, "node", record.NodeID, "error", err)
 		}
 	})
@@ -104,7 +104,7 @@ func (c *change) startRelease(record *preparation, j *job, command node.Task) er
 
 // endRelease writes down what came of a release task. Whatever that is, its job
 // may end.
-func (c *change) endRelease(t *jobTask, result node.Result) error {
+func (c *change) endRelease(t *jobTask, retentionTime duration, result node.Result) error {
 	record, err := c.preparation(t.jobNode)
 	if err != nil {
 		return err
@@ -117,6 +117,7 @@ func (c *change) endRelease(t *jobTask, result node.Result) error {
 		record.Release = nil // it runs when the node is up again, if it ever is
 	} else {
 		record.Release.end(result, c.now)
+		record.ReleaseFilesUntil = c.keepFiles(retentionTime)
 	}
 	if err := c.savePreparation(record); err != nil {
 		return err

@@ -74,7 +74,7 @@ func (s *Service) takeDown(key int64) {
 			return err
 		}
 		if n.TaskOption == awaitData {
-			if kept, err := c.HasTaskFiles(n.ID, c.now); err != nil || kept {
+			if kept, err := c.HasTaskFiles(n.Key, n.ID, c.now); err != nil || kept {
 				c.comeBackTo(n, c.now.Add(time.Second))
 				return err
 			}

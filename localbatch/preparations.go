@@ -18,6 +18,11 @@ type preparationInfo struct {
 	Prep    jobTaskInfo  `json:"prep"`
 	Release *jobTaskInfo `json:"release,omitempty"`
 
+	// Until when the directories of the two tasks stay at least; 0: there is none
+	// that could go.
+	PrepFilesUntil    store.Time `json:"prepFilesUntil,omitzero"`
+	ReleaseFilesUntil store.Time `json:"releaseFilesUntil,omitzero"`
+
 	// Rerun says that the node has rebooted since, and has to be prepared again
 	// before the job's next task.
 	Rerun bool `json:"rerun,omitempty"`
@@ -55,6 +60,10 @@ func (c *change) preparation(where jobNode) (*preparation, error) {
 }
 
 func (c *change) savePreparation(p *preparation) (err error) {
+	p.FilesUntil = p.PrepFilesUntil
+	if until := p.ReleaseFilesUntil; until != 0 && (p.FilesUntil == 0 || until < p.FilesUntil) {
+		p.FilesUntil = until
+	}
 	if p.Body, err = json.Marshal(p.preparationInfo); err != nil {
 		return err
 	}
@@ -144,6 +153,7 @@ func (c *change) endPreparation(t *jobTask, spec *preparationTask, result node.R
 		return true, c.savePreparation(record)
 	}
 	t.succeeded = result.Failure == nil
+	record.PrepFilesUntil = c.keepFiles(*spec.Constraints.RetentionTime)
 	if err := c.savePreparation(record); err != nil {
 		return false, err
 	}
@@ -310,10 +320,13 @@ func (c *change) wipePreparations(nodeKey int64) error {
 		if err != nil {
 			return err
 		}
-		if p.Release != nil && p.Release.State == completed {
-			continue // it is history
+		if p.Release != nil && p.Release.State == completed { // it is history
+			p.PrepFilesUntil, p.ReleaseFilesUntil = 0, 0
+			err = c.savePreparation(p)
+		} else {
+			err = c.DeletePreparation(p.Job, p.Node)
 		}
-		if err := c.DeletePreparation(p.Job, p.Node); err != nil {
+		if err != nil {
 			return err
 		}
 	}

@@ -204,11 +204,7 @@ func (c *change) complete(t *task, spec *taskSpec, result node.Result, instances
 		t.Container = text
 	}
 	if t.NodeID != "" {
-		t.FilesUntil = store.Never
-		if retention, ok := spec.Constraints.RetentionTime.std(); ok {
-			t.FilesUntil = c.now.Add(retention)
-			c.then(func() { c.s.retention.add(t.FilesUntil) })
-		}
+		t.FilesUntil = c.keepFiles(*spec.Constraints.RetentionTime)
 	}
 	if t.Instances > 0 {
 		if err := c.endSubtasks(t, instances); err != nil {

@@ -6,7 +6,7 @@ import (
 )
 
 // version is the schema's; a database of another one is not touched.
-const version = 2
+const version = 3
 
 // Ids compare without case, as Batch has it, and lists are ordered by them.
 // What lists filter by and what scheduling asks for has columns of its own, so
@@ -124,15 +124,17 @@ CREATE INDEX tasks_ready ON tasks (job, ready) WHERE ready IS NOT NULL;
 CREATE INDEX tasks_running ON tasks (key) WHERE state IN ('running', 'preparing');
 CREATE INDEX tasks_with_files ON tasks (files_until) WHERE files_until IS NOT NULL;
 CREATE TABLE preparations (
-  job     INTEGER NOT NULL,
-  node    INTEGER NOT NULL,
-  pool_id TEXT NOT NULL,
-  node_id TEXT NOT NULL,
-  process TEXT NOT NULL,
-  body    BLOB NOT NULL,
+  job         INTEGER NOT NULL,
+  node        INTEGER NOT NULL,
+  pool_id     TEXT NOT NULL,
+  node_id     TEXT NOT NULL,
+  process     TEXT NOT NULL,
+  files_until INTEGER,
+  body        BLOB NOT NULL,
   PRIMARY KEY (job, node)
 );
 CREATE INDEX preparations_of_node ON preparations (node);
+CREATE INDEX preparations_with_files ON preparations (files_until) WHERE files_until IS NOT NULL;
 CREATE TABLE subtasks (
   job     INTEGER NOT NULL,
   task    INTEGER NOT NULL,

@@ -143,15 +143,13 @@ func (tx *Tx) ForgetTaskFiles(key int64) error {
 	return tx.exec("UPDATE tasks SET files_until = NULL WHERE key = ?", key)
 }
 
-// HasTaskFiles says whether a node holds the directory of a completed task
-// whose retention time is not over at now.
-func (tx *Tx) HasTaskFiles(nodeID string, now Time) (bool, error) {
-	found := func(r row) (n int, err error) {
-		err = r.Scan(&n)
-		return n, err
-	}
-	_, ok, err := one(tx, found, "SELECT 1 FROM tasks WHERE files_until > ? AND node_id = ? LIMIT 1", now, nodeID)
-	return ok, err
+// HasTaskFiles says whether a node holds the directory of a completed task, one
+// of a job's preparation or release task included, whose retention time is not
+// over at now.
+func (tx *Tx) HasTaskFiles(node int64, nodeID string, now Time) (bool, error) {
+	n, err := tx.count(`SELECT EXISTS (SELECT 1 FROM tasks WHERE files_until > ? AND node_id = ?)
+		OR EXISTS (SELECT 1 FROM preparations WHERE files_until > ? AND node = ?)`, now, nodeID, now, node)
+	return n > 0, err
 }
 
 // ForgetNodeFiles records that the directories of all tasks on a node are gone.
