@@ -16,9 +16,43 @@ import (
 // used; they never pass through history.
 type Access struct {
 	Until time.Time `json:"until"`
+	// Identity is a managed identity of the nodes. With it nothing is signed.
+	Identity string `json:"identity,omitempty"`
 }
 
-// resourceFiles signs what a workload's resource files name.
+// identity tells Batch by which identity a node opens an address; nil: the
+// address is signed.
+func (access Access) identity() *azbatch.NodeIdentityReference {
+	if access.Identity == "" {
+		return nil
+	}
+	return &azbatch.NodeIdentityReference{ResourceID: to.Ptr(access.Identity)}
+}
+
+// blobAddress is where a node reads one blob.
+func (a *Activities) blobAddress(ctx context.Context, container, blob string, access Access) (string, error) {
+	if access.Identity != "" {
+		return a.Storage.BlobURL(container, blob), nil
+	}
+	return a.Storage.BlobReadURL(ctx, container, blob, access.Until)
+}
+
+// containerAddress is where a node uses a container.
+func (a *Activities) containerAddress(ctx context.Context, container string, permissions azure.Permissions, access Access) (string, error) {
+	if access.Identity != "" {
+		return a.Storage.ContainerURL(container), nil
+	}
+	return a.Storage.SignedContainerURL(ctx, container, permissions, access.Until)
+}
+
+// openTo lets nodes write outputs by their identity, where they have one.
+func (access Access) openTo(outputs []azbatch.OutputFile) {
+	for i := range outputs {
+		outputs[i].Destination.Container.IdentityReference = access.identity()
+	}
+}
+
+// resourceFiles makes addresses of what a workload's resource files name.
 func (a *Activities) resourceFiles(ctx context.Context, files []workload.ResourceFile, access Access) ([]azbatch.ResourceFile, error) {
 	out := make([]azbatch.ResourceFile, 0, len(files)+1)
 	for _, file := range files {
@@ -41,15 +75,15 @@ func (a *Activities) resourceFile(ctx context.Context, file workload.ResourceFil
 		out.HTTPURL, out.FilePath = to.Ptr(file.URL), to.Ptr(file.Path)
 		return out, nil
 	case file.Blob != "":
-		signed, err := a.Storage.BlobReadURL(ctx, file.Container, file.Blob, access.Until)
-		out.HTTPURL, out.FilePath = to.Ptr(signed), to.Ptr(file.Path)
+		address, err := a.blobAddress(ctx, file.Container, file.Blob, access)
+		out.HTTPURL, out.FilePath, out.IdentityReference = to.Ptr(address), to.Ptr(file.Path), access.identity()
 		if file.Path == "" {
 			out.FilePath = to.Ptr(file.Blob)
 		}
 		return out, err
 	default:
-		signed, err := a.Storage.ContainerURL(ctx, file.Container, azure.ReadList, access.Until)
-		out.StorageContainerURL = to.Ptr(signed)
+		address, err := a.containerAddress(ctx, file.Container, azure.ReadList, access)
+		out.StorageContainerURL, out.IdentityReference = to.Ptr(address), access.identity()
 		if file.Prefix != "" {
 			out.BlobPrefix = to.Ptr(file.Prefix)
 		}

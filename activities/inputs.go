@@ -58,7 +58,7 @@ func (a *Activities) Scan(ctx context.Context, in ScanInput) (ScanResult, error)
 // checkAccess finds out, before anything exists, whether nodes can be given
 // access to Blob for as long as the run may last.
 func (a *Activities) checkAccess(ctx context.Context, in ScanInput) error {
-	_, err := a.Storage.ContainerURL(ctx, in.OutputContainer, azure.Upload, in.Access.Until)
+	_, err := a.containerAddress(ctx, in.OutputContainer, azure.Upload, in.Access)
 	if errors.Is(err, azure.ErrTooLong) {
 		return refuse(InvalidWorkload, "timeout: %v", err)
 	}

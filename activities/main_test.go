@@ -1,8 +1,10 @@
 package activities
 
 import (
+	"bytes"
 	"encoding/base64"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -96,21 +98,32 @@ func serveBatch(t *testing.T, cfg azure.Config, calls *calls, adjust ...func(*lo
 	return service, server.URL
 }
 
-// calls are the requests that change something, as "METHOD /path".
+// calls are the requests that change something, as "METHOD /path", and what
+// they said.
 type calls struct {
-	mu   sync.Mutex
-	made []string
+	mu     sync.Mutex
+	made   []string
+	bodies []string
 }
 
 func (c *calls) record(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			body, _ := io.ReadAll(r.Body)
+			r.Body = io.NopCloser(bytes.NewReader(body))
 			c.mu.Lock()
-			c.made = append(c.made, r.Method+" "+r.URL.Path)
+			c.made, c.bodies = append(c.made, r.Method+" "+r.URL.Path), append(c.bodies, string(body))
 			c.mu.Unlock()
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// said is all that was sent with the calls.
+func (c *calls) said() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return strings.Join(c.bodies, "\n")
 }
 
 // to are the recorded calls whose path ends so.

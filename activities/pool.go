@@ -2,6 +2,8 @@ package activities
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
@@ -51,7 +53,7 @@ func (a *Activities) CreatePool(ctx context.Context, in CreatePoolInput) error {
 
 // checkPool refuses a pool of the user's that cannot run the tasks.
 func (a *Activities) checkPool(ctx context.Context, in CreatePoolInput) error {
-	pool, err := a.Batch.GetPool(ctx, in.Pool.ID, &azbatch.GetPoolOptions{SelectParam: []string{"id", "state", "taskSlotsPerNode"}})
+	pool, err := a.Batch.GetPool(ctx, in.Pool.ID, &azbatch.GetPoolOptions{SelectParam: []string{"id", "state", "taskSlotsPerNode", "identity"}})
 	if err != nil {
 		return failFirst(ctx, err, "look at pool %s (pool.id)", in.Pool.ID)
 	}
@@ -61,7 +63,18 @@ func (a *Activities) checkPool(ctx context.Context, in CreatePoolInput) error {
 	if slots := value(pool.TaskSlotsPerNode); slots < in.Slots {
 		return refuse(InvalidWorkload, "pool %s has %d task slots on a node and each task needs %d (task.slots): none could ever run", in.Pool.ID, slots, in.Slots)
 	}
+	if identity := in.Pool.Identity; identity != "" && !has(pool.Identity, identity) {
+		return refuse(InvalidWorkload, "pool %s does not have the identity %s (pool.identity): give it to the pool while it has no nodes, or name one that it has", in.Pool.ID, identity)
+	}
 	return nil
+}
+
+// has says whether the nodes of a pool have an identity. A service that tells
+// nothing of the pool's identities is not held against it.
+func has(identities *azbatch.PoolIdentity, identity string) bool {
+	return identities == nil || slices.ContainsFunc(identities.UserAssignedIdentities, func(i azbatch.UserAssignedIdentity) bool {
+		return strings.EqualFold(value(i.ResourceID), identity)
+	})
 }
 
 func (a *Activities) poolIsOurs(ctx context.Context, id string, owner Owner) error {

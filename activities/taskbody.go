@@ -20,7 +20,7 @@ func (a *Activities) taskBody(ctx context.Context, in SubmitInput, input workloa
 	if err != nil {
 		return azbatch.CreateTaskContent{}, refuse(InvalidWorkload, "%v", err)
 	}
-	inputURL, err := a.Storage.BlobReadURL(ctx, in.InputContainer, input.Blob, in.Access.Until)
+	inputURL, err := a.blobAddress(ctx, in.InputContainer, input.Blob, in.Access)
 	if err != nil {
 		return azbatch.CreateTaskContent{}, fail(err, "sign the address of %s", input.Name)
 	}
@@ -30,10 +30,11 @@ func (a *Activities) taskBody(ctx context.Context, in SubmitInput, input workloa
 	}
 	id := workload.TaskID(input.Index)
 	outputs, links := outputFiles(expansion.Outputs, id, in.outputsURL)
+	in.Access.openTo(outputs)
 	return azbatch.CreateTaskContent{
 		ID:                  to.Ptr(id),
 		CommandLine:         to.Ptr(bash(script(expansion.Command, links))),
-		ResourceFiles:       append(files, azbatch.ResourceFile{HTTPURL: to.Ptr(inputURL), FilePath: to.Ptr(input.Name)}),
+		ResourceFiles:       append(files, azbatch.ResourceFile{HTTPURL: to.Ptr(inputURL), FilePath: to.Ptr(input.Name), IdentityReference: in.Access.identity()}),
 		OutputFiles:         outputs,
 		EnvironmentSettings: environment(in.Task.Environment),
 		RequiredSlots:       to.Ptr(max(in.Task.Slots, 1)),

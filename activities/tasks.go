@@ -51,11 +51,11 @@ type SubmitResult struct {
 // input; a task that is there already is success. When the last is in, the job
 // is told to end with its tasks.
 func (a *Activities) Submit(ctx context.Context, in SubmitInput) (SubmitResult, error) {
-	signed, err := a.Storage.ContainerURL(ctx, in.OutputContainer, azure.Upload, in.Access.Until)
+	outputsURL, err := a.containerAddress(ctx, in.OutputContainer, azure.Upload, in.Access)
 	if err != nil {
 		return SubmitResult{}, fail(err, "sign the address of container %s", in.OutputContainer)
 	}
-	in.outputsURL = signed
+	in.outputsURL = outputsURL
 	progress := resume(ctx, "submit", in.Files)
 	// An attempt before this one may have added the last task and no more.
 	for last := progress.Files >= in.Files; !last; {

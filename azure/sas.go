@@ -41,12 +41,12 @@ func (s *Storage) BlobReadURL(ctx context.Context, container, blob string, expir
 	if err != nil {
 		return "", fmt.Errorf("sign a URL for blob %s/%s: %w", container, blob, err)
 	}
-	return s.blobURL(container, blob) + "?" + query, nil
+	return s.BlobURL(container, blob) + "?" + query, nil
 }
 
-// ContainerURL is the container's URL with a signature for all of its blobs;
-// otherwise it is as BlobReadURL.
-func (s *Storage) ContainerURL(ctx context.Context, container string, permissions Permissions, expiry time.Time) (string, error) {
+// SignedContainerURL is the container's URL with a signature for all of its
+// blobs; otherwise it is as BlobReadURL.
+func (s *Storage) SignedContainerURL(ctx context.Context, container string, permissions Permissions, expiry time.Time) (string, error) {
 	query, err := s.signature(ctx, sas.BlobSignatureValues{
 		ContainerName: container,
 		Permissions:   string(permissions),
@@ -55,7 +55,7 @@ func (s *Storage) ContainerURL(ctx context.Context, container string, permission
 	if err != nil {
 		return "", fmt.Errorf("sign a URL for container %s: %w", container, err)
 	}
-	return s.containerURL(container) + "?" + query, nil
+	return s.ContainerURL(container) + "?" + query, nil
 }
 
 func (s *Storage) signature(ctx context.Context, values sas.BlobSignatureValues) (string, error) {

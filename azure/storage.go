@@ -84,17 +84,18 @@ func (s *Storage) Containers() *runtime.Pager[service.ListContainersResponse] {
 	return s.client.NewListContainersPager(&service.ListContainersOptions{Include: service.ListContainersInclude{Metadata: true}})
 }
 
-// blobURL escapes each segment of the name and keeps its slashes, as people
-// and Batch nodes know such URLs.
-func (s *Storage) blobURL(containerName, blob string) string {
+// BlobURL is a blob's address without a signature. It escapes each segment of
+// the name and keeps its slashes, as people and Batch nodes know such URLs.
+func (s *Storage) BlobURL(containerName, blob string) string {
 	segments := strings.Split(blob, "/")
 	for i, segment := range segments {
 		segments[i] = url.PathEscape(segment)
 	}
-	return s.containerURL(containerName) + "/" + strings.Join(segments, "/")
+	return s.ContainerURL(containerName) + "/" + strings.Join(segments, "/")
 }
 
-func (s *Storage) containerURL(name string) string {
+// ContainerURL is a container's address without a signature.
+func (s *Storage) ContainerURL(name string) string {
 	return s.endpoint + "/" + url.PathEscape(name)
 }
 

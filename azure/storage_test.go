@@ -54,7 +54,7 @@ func TestURLsOfHostileBlobsWork(t *testing.T) {
 		"$(reboot);`id`.mp4", "\U0001F3AC.mp4", "\u05e9\u05dc\u05d5\u05dd.mp4", `back\slash.mp4`, "new%0Aline", "-rf", ".hidden", "sig=fake&se=2099", "a:b@c", strings.Repeat("x", 200),
 	} {
 		text := fmt.Sprint("content ", i)
-		upload, err := s.ContainerURL(t.Context(), "hostile", Upload, inAnHour)
+		upload, err := s.SignedContainerURL(t.Context(), "hostile", Upload, inAnHour)
 		require.NoError(t, err)
 		u, err := url.Parse(upload)
 		require.NoError(t, err)
@@ -81,9 +81,9 @@ func TestURLsAllowNoMoreThanTheySay(t *testing.T) {
 	}
 	read, err := s.BlobReadURL(t.Context(), "least", "mine", inAnHour)
 	require.NoError(t, err)
-	upload, err := s.ContainerURL(t.Context(), "least", Upload, inAnHour)
+	upload, err := s.SignedContainerURL(t.Context(), "least", Upload, inAnHour)
 	require.NoError(t, err)
-	list, err := s.ContainerURL(t.Context(), "least", ReadList, inAnHour)
+	list, err := s.SignedContainerURL(t.Context(), "least", ReadList, inAnHour)
 	require.NoError(t, err)
 	const listing = "&restype=container&comp=list"
 	for name, test := range map[string]struct {
@@ -136,7 +136,7 @@ func TestFieldsOfASignature(t *testing.T) {
 	require.Equal(t, now.Add(90*time.Minute+time.Second), blob.SAS.ExpiryTime().UTC(), "rounded up to seconds")
 	require.NotContains(t, signed, "st=")
 
-	signed, err = s.ContainerURL(t.Context(), "out", Upload, expiry)
+	signed, err = s.SignedContainerURL(t.Context(), "out", Upload, expiry)
 	require.NoError(t, err)
 	require.True(t, strings.HasPrefix(signed, testBlob+"/out?"), signed)
 	container := parse(t, signed)
@@ -218,15 +218,15 @@ func TestUserDelegationKeyIsFetchedOnceAndRenewed(t *testing.T) {
 	}
 	require.EqualValues(t, 1, d.requests.Load())
 	*now = now.Add(6 * 24 * time.Hour)
-	_, err := s.ContainerURL(t.Context(), "out", Upload, now.Add(12*time.Hour))
+	_, err := s.SignedContainerURL(t.Context(), "out", Upload, now.Add(12*time.Hour))
 	require.NoError(t, err)
 	require.EqualValues(t, 1, d.requests.Load(), "the key is still good for that long")
-	signed, err := s.ContainerURL(t.Context(), "out", Upload, now.Add(24*time.Hour))
+	signed, err := s.SignedContainerURL(t.Context(), "out", Upload, now.Add(24*time.Hour))
 	require.NoError(t, err)
 	require.EqualValues(t, 2, d.requests.Load())
 	query := parse(t, signed).SAS
 	require.False(t, query.SignedExpiry().Before(query.ExpiryTime()))
-	_, err = s.ContainerURL(t.Context(), "out", Upload, now.Add(MaxDelegation))
+	_, err = s.SignedContainerURL(t.Context(), "out", Upload, now.Add(MaxDelegation))
 	require.NoError(t, err)
 }
 

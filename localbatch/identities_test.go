@@ -44,6 +44,10 @@ func TestIdentitiesOpenStorage(t *testing.T) {
 	w := start(t, withStorage)
 	w.pool(poolContent("pool", 1))
 	w.job("job", "pool")
+	shown, err := w.GetPool(ctx, "pool", nil)
+	require.NoError(t, err)
+	require.Equal(t, azbatch.PoolIdentityTypeUserAssigned, *shown.Identity.Type)
+	require.True(t, strings.EqualFold(identity, *shown.Identity.UserAssignedIdentities[0].ResourceID))
 	worker := &azbatch.NodeIdentityReference{ResourceID: to.Ptr(identity)}
 	unknown := &azbatch.NodeIdentityReference{ResourceID: to.Ptr(stranger)}
 	in, out := azurite.Endpoint+"/input", azurite.Endpoint+"/results"

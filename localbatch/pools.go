@@ -89,7 +89,7 @@ func (s *Service) getPool(r *http.Request) (reply, error) {
 }
 
 func (s *Service) poolDocument(tx *store.Tx, r *http.Request, p *pool) (poolDocument, error) {
-	document := poolDocument{pool: p, URL: s.baseURL(r) + "/pools/" + p.ID, ETag: etag(p.LastModified)}
+	document := poolDocument{pool: p, URL: s.baseURL(r) + "/pools/" + p.ID, ETag: etag(p.LastModified), Identity: identityOf(s.opts.Identities)}
 	nodes, err := tx.Nodes(p.key)
 	for _, n := range nodes {
 		if n.Dedicated {

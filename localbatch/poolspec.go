@@ -237,6 +237,8 @@ type poolDocument struct {
 	CurrentDedicatedNodes   int32  `json:"currentDedicatedNodes"`
 	CurrentLowPriorityNodes int32  `json:"currentLowPriorityNodes"`
 
+	Identity *poolIdentity `json:"identity,omitempty"`
+
 	// These are always empty: they hide the pool's own.
 	NodeDeallocationOption string            `json:"nodeDeallocationOption,omitempty"`
 	Allocation             *allocation       `json:"allocation,omitempty"`

@@ -111,7 +111,7 @@ func (r *run) ownsPool() bool { return r.workload.Pool.ID == "" }
 // then still uploads.
 func (r *run) access() activities.Access {
 	worst := time.Duration(r.workload.Timeout) + r.jobTimeout()
-	return activities.Access{Until: r.started.Add(worst + time.Hour)}
+	return activities.Access{Until: r.started.Add(worst + time.Hour), Identity: r.workload.Pool.Identity}
 }
 
 // jobTimeout is the job's maxWallClockTime: the workload's own, or a margin

@@ -7,6 +7,7 @@ import (
 )
 
 func (c *check) checkPool(p *Pool) {
+	c.checkIdentity(p)
 	if c.has("pool.id") {
 		c.checkOwnPool()
 		return
@@ -43,9 +44,29 @@ func (c *check) checkOwnPool() {
 		return
 	}
 	for _, m := range pool.value.members {
-		if m.key != "id" {
+		if m.key != "id" && m.key != "identity" {
 			c.rule(join("pool", m.key), "cannot be beside id: a pool that exists is used as it is; leave it out")
 		}
+	}
+}
+
+var userAssignedIdentity = regexp.MustCompile(
+	`(?i)^/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.ManagedIdentity/userAssignedIdentities/[^/]+$`)
+
+// checkIdentity judges the identity of a pool's nodes. The interface that
+// creates the pools of runs cannot give them one (Azure Batch documentation,
+// Configure managed identities in Batch pools: by the management plane alone).
+func (c *check) checkIdentity(p *Pool) {
+	if !c.has("pool.identity") {
+		return
+	}
+	if !c.has("pool.id") {
+		c.rule("pool.identity", "needs id, a pool of yours that has the identity: Azure lets no run give one to a pool that it creates",
+			"pool.identity", "pool.id")
+	}
+	if !userAssignedIdentity.MatchString(p.Identity) {
+		c.rule("pool.identity", "must be the resource id of a user-assigned managed identity: "+
+			"/subscriptions/.../resourceGroups/.../providers/Microsoft.ManagedIdentity/userAssignedIdentities/...")
 	}
 }
 

@@ -46,10 +46,13 @@ type Inputs struct {
 }
 
 // Pool is the pool to create or, when id is set, a pool of the user's own that
-// is used as it is and never deleted; then no other field may be set.
+// is used as it is and never deleted; then only identity may be beside it.
 type Pool struct {
 	// An existing pool's id.
 	ID string `json:"id,omitempty" jsonschema:"pattern=^[A-Za-z0-9_-]+$,maxLength=64"`
+	// The resource id of a user-assigned managed identity that the pool id has.
+	// Its nodes then reach Blob by it, and no address is signed for them.
+	Identity string `json:"identity,omitempty" jsonschema:"minLength=1,maxLength=1024"`
 	// The size of the virtual machines, as Azure calls it.
 	VMSize string `json:"vmSize,omitempty" jsonschema:"pattern=^[A-Za-z0-9_-]+$,maxLength=64,example=Standard_A1_v2"`
 	Image  Image  `json:"image,omitzero"`
