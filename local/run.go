@@ -66,7 +66,7 @@ func takeData(args []string) (data string, rest []string, err error) {
 // runWorkload runs a stack for as long as starter run with args takes. When
 // starter fails, the error is an exitError.
 func runWorkload(ctx context.Context, data string, args []string, c console) error {
-	s, err := openStack(ctx, data, c)
+	s, err := openStack(ctx, data, "", c)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -26,14 +27,16 @@ type stack struct {
 	batchKey   string
 	base       []string // the parts' environment, before what is theirs
 	faults     string   // file of the Batch service's fault plan; empty: none
+	blobFront  string   // endpoint of what stands before Azurite; empty: nothing does
 	lock       *os.File
 	held       reservations
 	supervisor *supervisor
 }
 
 // openStack takes dir for a new stack: it locks it, ends what an earlier stack
-// left running on it, and has keys and ports ready. Nothing runs yet.
-func openStack(ctx context.Context, dir string, c console) (*stack, error) {
+// left running on it, and has keys and ports ready. Nothing runs yet. blobFront
+// is the endpoint of what stands before Azurite, if anything does.
+func openStack(ctx context.Context, dir, blobFront string, c console) (*stack, error) {
 	programs, err := findPrograms(c.env)
 	if err != nil {
 		return nil, err
@@ -43,9 +46,10 @@ func openStack(ctx context.Context, dir string, c console) (*stack, error) {
 	}
 	log := slog.New(slog.NewTextHandler(c.stderr, nil))
 	s := &stack{
-		dir:      dir,
-		programs: programs,
-		base:     withoutForeign(c.env),
+		dir:       dir,
+		programs:  programs,
+		blobFront: blobFront,
+		base:      withoutForeign(c.env),
 		supervisor: &supervisor{
 			dir: dir, log: log, backoff: doubling, patience: patience,
 		},
@@ -125,7 +129,7 @@ func (s *stack) uiAddress() string { return "http://" + loopback(s.ports.UI) }
 // variables are what points a worker, starter and the Temporal CLI at the stack.
 func (s *stack) variables() []variable {
 	connection := fmt.Sprintf("DefaultEndpointsProtocol=http;AccountName=%s;AccountKey=%s;BlobEndpoint=%s;",
-		storageAccount, s.storageKey, s.blobEndpoint())
+		storageAccount, s.storageKey, cmp.Or(s.blobFront, s.blobEndpoint()))
 	return []variable{
 		{"AZURE_BATCH_ENDPOINT", s.batchEndpoint()},
 		{"AZURE_BATCH_ACCOUNT_NAME", batchAccount},
