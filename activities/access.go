@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
@@ -16,8 +17,31 @@ import (
 // used; they never pass through history.
 type Access struct {
 	Until time.Time `json:"until"`
+	// Timeout and JobTimeout are what Until was made of, beside AccessMargin: for
+	// those who are told that it is too late.
+	Timeout    workload.Duration `json:"timeout,omitzero"`
+	JobTimeout workload.Duration `json:"jobTimeout,omitzero"`
 	// Identity is a managed identity of the nodes. With it nothing is signed.
 	Identity string `json:"identity,omitempty"`
+}
+
+// AccessMargin is how long nodes may still upload after the last moment at which
+// their job can end.
+const AccessMargin = time.Hour
+
+// AccessFor is what a run that started then needs: to its worst-case end, of a
+// job that is created at the last moment and ended by its own timeout alone.
+func AccessFor(started time.Time, timeout, jobTimeout workload.Duration, identity string) Access {
+	return Access{
+		Until:   started.Add(time.Duration(timeout+jobTimeout) + AccessMargin),
+		Timeout: timeout, JobTimeout: jobTimeout, Identity: identity,
+	}
+}
+
+// need says in figures how long the run needs its addresses.
+func (access Access) need() string {
+	return fmt.Sprintf("%s (timeout %s + job.timeout %s + margin %s)",
+		time.Duration(access.Timeout+access.JobTimeout)+AccessMargin, access.Timeout, access.JobTimeout, workload.Duration(AccessMargin))
 }
 
 // identity tells Batch by which identity a node opens an address; nil: the

@@ -2,9 +2,11 @@ package activities
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/durabatch/durabatch/azure"
 	"github.com/durabatch/durabatch/localbatch"
 	"github.com/durabatch/durabatch/localbatch/node"
 	"github.com/durabatch/durabatch/workload"
@@ -67,4 +69,43 @@ func TestAPoolWithoutTheIdentityIsRefused(t *testing.T) {
 	err := do(w, w.CreatePool, pool)
 	requireRefused(w, err, InvalidWorkload)
 	require.ErrorContains(t, err, "pool.identity")
+}
+
+// TestSignaturesThatEndBeforeTheRun are refused with the sum, before anything
+// is asked of Azure; only those of Entra ID end by themselves.
+func TestSignaturesThatEndBeforeTheRun(t *testing.T) {
+	t.Parallel()
+	entra, err := azure.NewStorage(azure.Config{StorageBlobEndpoint: "https://127.0.0.1:1/account"})
+	require.NoError(t, err)
+	long := AccessFor(time.Now(), workload.Duration(100*time.Hour), workload.Duration(100*time.Hour+10*time.Minute), "")
+	scan := func(w *world, access Access) error {
+		in := w.scanInput()
+		in.Access = access
+		_, err := run(w, w.Scan, in)
+		return err
+	}
+	t.Run("Entra ID", func(t *testing.T) {
+		w := newWorld(t)
+		w.write("a.txt")
+		w.Storage = entra
+		err := scan(w, long)
+		requireRefused(w, err, InvalidWorkload)
+		require.ErrorContains(t, err, "201h10m0s (timeout 100h + job.timeout 100h10m + margin 1h)")
+		require.ErrorContains(t, err, "last 167h50m0s at most")
+		for _, way := range []string{"shorten", azure.EnvStorageConnectionString, "pool.identity"} {
+			require.ErrorContains(t, err, way)
+		}
+		require.Empty(t, w.calls.made)
+	})
+	t.Run("an account key", func(t *testing.T) {
+		w := newWorld(t)
+		w.write("a.txt")
+		require.NoError(t, scan(w, long))
+	})
+	t.Run("Entra ID and an identity of the nodes", func(t *testing.T) {
+		w := newWorld(t)
+		w.Storage = entra
+		long.Identity = identityOfNodes
+		require.NoError(t, w.checkAccess(t.Context(), ScanInput{OutputContainer: w.out(), Access: long}))
+	})
 }

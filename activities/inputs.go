@@ -60,7 +60,9 @@ func (a *Activities) Scan(ctx context.Context, in ScanInput) (ScanResult, error)
 func (a *Activities) checkAccess(ctx context.Context, in ScanInput) error {
 	_, err := a.containerAddress(ctx, in.OutputContainer, azure.Upload, in.Access)
 	if errors.Is(err, azure.ErrTooLong) {
-		return refuse(InvalidWorkload, "timeout: %v", err)
+		return refuse(InvalidWorkload, "timeout: the run's nodes need signed addresses that last %s, and those of the worker's Entra ID last %s at most (Azure's 7 days less 10 minutes): "+
+			"shorten timeout and job.timeout, give the worker an account key (%s), or name an identity of the nodes (pool.identity)",
+			in.Access.need(), azure.MaxDelegation, azure.EnvStorageConnectionString)
 	}
 	return failFirst(ctx, err, "sign addresses in the storage account")
 }

@@ -106,12 +106,9 @@ func (r *run) ownsInputs() bool { return r.workload.Inputs.Container == "" }
 // ownsPool says whether the pool is the run's own.
 func (r *run) ownsPool() bool { return r.workload.Pool.ID == "" }
 
-// access lasts to the worst-case end of the run: a job that is created at the
-// last moment, whose own timeout is all that ends it, and an hour for what it
-// then still uploads.
+// access is what the nodes of this run need.
 func (r *run) access() activities.Access {
-	worst := time.Duration(r.workload.Timeout) + r.jobTimeout()
-	return activities.Access{Until: r.started.Add(worst + time.Hour), Identity: r.workload.Pool.Identity}
+	return activities.AccessFor(r.started, r.workload.Timeout, workload.Duration(r.jobTimeout()), r.workload.Pool.Identity)
 }
 
 // jobTimeout is the job's maxWallClockTime: the workload's own, or a margin
