@@ -32,11 +32,13 @@ const (
 
 // stack is one bin/local up.
 type stack struct {
-	dir    string
-	env    map[string]string // what DIR/env says
-	more   []string          // NAME=value, of local and so of its parts
-	local  *child            // nil: it does not run
-	stderr *output           // of local
+	dir  string
+	env  map[string]string // what DIR/env says
+	more []string          // NAME=value, of local and so of its parts
+	// planted says that the test itself put secrets where none belong.
+	planted bool
+	local   *child  // nil: it does not run
+	stderr  *output // of local
 
 	temporal client.Client
 	batch    *azbatch.Client
