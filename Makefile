@@ -16,7 +16,7 @@ CHECK_PKG    = go.temporal.io/sdk/contrib/tools/workflowcheck
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: binaries bin/temporal $(AZURITE) ## Build everything that runs: worker, starter, local, Temporal, Azurite
@@ -57,6 +57,13 @@ check: bin/golangci-lint bin/workflowcheck ## Check formatting, lint, imports, d
 .PHONY: fmt
 fmt: bin/golangci-lint ## Format the code
 	bin/golangci-lint fmt ./...
+
+# A quarter of an hour and more: most of it is waiting for Temporal to notice.
+.PHONY: kill-points
+kill-points: test-tools build ## Kill the worker before and after each of its effects, once for each
+	$(GO) test -count=1 -timeout 3h -v -run TestAKillAtEveryStep ./e2e -kill-points=0 -kill-slots=$(KILL_SLOTS)
+
+KILL_SLOTS ?= 20
 
 .PHONY: bench
 bench: build ## Measure the main job and the Batch service against xargs and ffmpeg alone
