@@ -25,6 +25,8 @@ type WaitInput struct {
 	Files   int64  `json:"files"`
 	// Lease of a pool of the run's own is renewed while the wait lasts.
 	Lease Lease `json:"lease,omitzero"`
+	// Tolerated is how many files may fail; one more ends the wait. Nil: any number.
+	Tolerated *int64 `json:"tolerated,omitempty"`
 	// OutputContainer gets what a start task that failed has written.
 	OutputContainer string `json:"outputContainer,omitempty"`
 }
@@ -122,6 +124,7 @@ func (w *wait) lookAtJob(ctx context.Context, seen *sight) error {
 		return unlessGone(err)
 	}
 	seen.counts = countsOf(counts.TaskCounts, in.Files)
+	seen.failure = w.tooManyFailures(seen.counts)
 	switch state := value(job.State); state {
 	case azbatch.JobStateCompleted:
 		seen.done = true

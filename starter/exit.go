@@ -16,6 +16,7 @@ const (
 	exitUsage       = 2   // usage, or an invalid workload
 	exitUnreachable = 3   // Temporal or Azure could not be reached
 	exitCancelled   = 4   // the run was cancelled
+	exitTolerated   = 5   // tasks failed, not more than the workload tolerates
 	exitInterrupted = 130 // Ctrl-C while following: the run goes on
 )
 
@@ -76,6 +77,8 @@ func exitCode(outcome workload.Outcome) int {
 	switch outcome {
 	case workload.Succeeded:
 		return exitSucceeded
+	case workload.SucceededWithFailures:
+		return exitTolerated
 	case workload.Cancelled:
 		return exitCancelled
 	default:

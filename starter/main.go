@@ -65,7 +65,8 @@ Azure Batch, as a durable Temporal workflow.
 
 Exit codes: 0 every task succeeded; 1 the run failed or timed out; 2 usage, or
 an invalid workload; 3 Temporal or Azure could not be reached; 4 the run was
-cancelled; 130 you stopped following (Ctrl-C), and the run goes on.
+cancelled; 5 tasks failed, and not more than the workload's failures.tolerate
+allows; 130 you stopped following (Ctrl-C), and the run goes on.
 
 Temporal is found by TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and the rest of its
 environment and profiles; the default is localhost:7233.`,

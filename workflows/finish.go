@@ -93,13 +93,13 @@ func (r *run) gather(ctx workflow.Context, report *workload.Report) {
 	r.status.Counts = gathered.Counts
 }
 
-// asError makes of every outcome but success an error that carries the report,
+// asError makes of every outcome that is not good an error that carries the report,
 // so that Temporal too shows the run as failed or canceled.
 func asError(report workload.Report) error {
-	switch report.Outcome {
-	case workload.Succeeded:
+	switch {
+	case report.Outcome.Good():
 		return nil
-	case workload.Cancelled:
+	case report.Outcome == workload.Cancelled:
 		return temporal.NewCanceledError(report)
 	default:
 		return temporal.NewNonRetryableApplicationError(report.Verdict, string(report.Outcome), nil, report)
@@ -149,7 +149,7 @@ func (r *run) notFetched(report *workload.Report, dir, reason string) {
 	text := fmt.Sprintf("the outputs could not be fetched to %s: %s; they are in container %s, and starter outputs %s --to DIR fetches them",
 		dir, reason, report.Resources.OutputContainer, r.owner.WorkflowID)
 	r.note(text)
-	if report.Outcome == workload.Succeeded {
+	if report.Outcome.Good() {
 		report.Outcome, report.Verdict = workload.Failed, report.Verdict+" But "+text+"."
 	}
 }

@@ -367,6 +367,50 @@ func TestFailedTasksAreTheVerdict(t *testing.T) {
 	require.Zero(t, s.calls()["EndJob"], "a job whose tasks are all done ends by itself")
 }
 
+func TestFailuresAreToleratedToTheLimit(t *testing.T) {
+	t.Parallel()
+	stop := func(tolerate workload.Tolerance) *workload.Failures {
+		return &workload.Failures{Tolerate: tolerate, OnExceeded: "stop"}
+	}
+	for name, c := range map[string]struct {
+		failures *workload.Failures
+		counts   workload.Counts
+		stops    any // after so many failures
+		outcome  workload.Outcome
+		verdict  string
+	}{
+		"within":            {stop("40%"), workload.Counts{Total: 5, Succeeded: 3, Failed: 2}, int64(2), workload.SucceededWithFailures, "3 of 5 tasks succeeded, 2 failed; failures.tolerate: 40% allows 2."},
+		"above":             {stop("1"), workload.Counts{Total: 5, Succeeded: 3, Failed: 2}, int64(1), workload.Failed, "3 of 5 tasks succeeded, 2 failed, and failures.tolerate: 1 allows 1."},
+		"none":              {stop("0"), workload.Counts{Total: 5, Succeeded: 5}, int64(0), workload.Succeeded, "All 5 tasks succeeded."},
+		"all are tried":     {&workload.Failures{Tolerate: "2", OnExceeded: "continue"}, workload.Counts{Total: 5, Succeeded: 3, Failed: 2}, nil, workload.SucceededWithFailures, "3 of 5 tasks succeeded, 2 failed; failures.tolerate: 2 allows 2."},
+		"not all had ended": {stop("5"), workload.Counts{Total: 5, Succeeded: 3, Failed: 1, Unfinished: 1}, int64(5), workload.Failed, "3 of 5 tasks succeeded, 1 failed, 1 did not end, and failures.tolerate: 5 allows 5."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSteps(t)
+			w := testWorkload()
+			w.Failures = c.failures
+			s.check = func(context.Context, workload.Document) (*workload.Workload, error) { return &w, nil }
+			s.wait = func(_ context.Context, in activities.WaitInput) (activities.WaitResult, error) {
+				if c.stops == nil {
+					require.Nil(t, in.Tolerated)
+				} else {
+					require.Equal(t, c.stops, *in.Tolerated)
+				}
+				return activities.WaitResult{}, nil
+			}
+			s.gather = func(context.Context, activities.GatherInput) (activities.GatherResult, error) {
+				return activities.GatherResult{Counts: c.counts, Results: "r"}, nil
+			}
+			s.signal(time.Hour, workflows.Approval{})
+			report, err := s.run(t)
+			require.Equal(t, c.outcome, report.Outcome)
+			require.Equal(t, c.verdict, report.Verdict)
+			require.Equal(t, c.outcome.Good(), err == nil, err)
+		})
+	}
+}
+
 func TestPoolThatCannotWorkEndsTheRun(t *testing.T) {
 	t.Parallel()
 	s := newSteps(t)

@@ -124,7 +124,7 @@ func (r *run) beginWait(ctx workflow.Context) workflow.Future {
 	summary := fmt.Sprintf("wait for %s, until %s at the latest", tasks(r.status.Files), r.status.Deadline.UTC().Format("2006-01-02 15:04:05 MST"))
 	return r.begin(ctx, StepWait, atLength(summary), act.Wait, activities.WaitInput{
 		Owner: r.owner, Job: names.Job, Pool: names.Pool, OwnPool: r.ownsPool(), Files: r.status.Files,
-		OutputContainer: names.OutputContainer,
+		OutputContainer: names.OutputContainer, Tolerated: r.stopsAfter(),
 		Lease: activities.Lease{
 			Length: r.workload.Pool.Lease, DedicatedNodes: r.workload.Pool.DedicatedNodes, SpotNodes: r.workload.Pool.SpotNodes,
 		},

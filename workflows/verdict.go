@@ -40,9 +40,11 @@ func (r *run) judge(report *workload.Report, workErr error) {
 	case workErr != nil:
 		report.Outcome = workload.Failed
 		report.Verdict = sentence(reasonOf(workErr)) + " " + tally + "."
-	default:
+	case !r.known:
 		report.Outcome = workload.Failed
 		report.Verdict = tally + "." + example(report.Failures)
+	default:
+		r.judgeFailures(report)
 	}
 }
 

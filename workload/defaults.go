@@ -23,6 +23,9 @@ func (w *Workload) applyDefaults() {
 	w.Pool.applyDefaults()
 	w.Task.applyDefaults()
 	w.Cleanup.applyDefaults()
+	if w.Failures != nil && w.Failures.OnExceeded == "" {
+		w.Failures.OnExceeded = OnExceededStop
+	}
 }
 
 func (p *Pool) applyDefaults() {

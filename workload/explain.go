@@ -90,12 +90,18 @@ func explain(k jsonschema.ErrorKind, n *node, schema map[string]any) string {
 		if schema["format"] == DurationFormat {
 			return "must be a duration, such as 30s, 10m or 24h" + notKind(n)
 		}
+		if schema["format"] == ToleranceFormat {
+			return wantedTolerance
+		}
 		return wrongType(k, n)
 	case *kind.Enum:
 		return wrongChoice(k)
 	case *kind.Pattern:
 		if schema["format"] == DurationFormat {
 			return fmt.Sprintf("%q is not a duration; write one such as 30s, 10m or 24h", shorten(k.Got))
+		}
+		if schema["format"] == ToleranceFormat {
+			return wantedTolerance
 		}
 		if k.Got == "" {
 			return "must not be empty"

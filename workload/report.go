@@ -7,11 +7,15 @@ type Outcome string
 
 // The outcomes of a run.
 const (
-	Succeeded Outcome = "Succeeded" // every task succeeded
-	Failed    Outcome = "Failed"    // a task failed, or the run could not do its work
-	TimedOut  Outcome = "TimedOut"  // the run's timeout came first
-	Cancelled Outcome = "Cancelled" // somebody cancelled the run
+	Succeeded             Outcome = "Succeeded"             // every task succeeded
+	SucceededWithFailures Outcome = "SucceededWithFailures" // tasks failed, not more than failures.tolerate allows
+	Failed                Outcome = "Failed"                // a task failed, or the run could not do its work
+	TimedOut              Outcome = "TimedOut"              // the run's timeout came first
+	Cancelled             Outcome = "Cancelled"             // somebody cancelled the run
 )
+
+// Good says whether the run did what was asked of it.
+func (o Outcome) Good() bool { return o == Succeeded || o == SucceededWithFailures }
 
 // Input is one file of the run as the list and the manifest keep it: one line
 // of JSON Lines in Blob.

@@ -40,6 +40,7 @@ var theSchema = sync.OnceValue(func() compiled {
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
 	c.RegisterFormat(&jsonschema.Format{Name: DurationFormat, Validate: validDuration})
+	c.RegisterFormat(&jsonschema.Format{Name: ToleranceFormat, Validate: validTolerance})
 	if err := c.AddResource(schemaURL, plain); err != nil {
 		panic(fmt.Sprintf("workload: schema.json: %v", err))
 	}

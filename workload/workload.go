@@ -21,9 +21,10 @@ type Workload struct {
 	Job    Job    `json:"job,omitzero"`
 	Task   Task   `json:"task"`
 	// From the start of the run to the end of its last task.
-	Timeout Duration `json:"timeout,omitzero" jsonschema:"default=30m"`
-	Outputs Outputs  `json:"outputs,omitzero"`
-	Cleanup Cleanup  `json:"cleanup,omitzero"`
+	Timeout  Duration  `json:"timeout,omitzero" jsonschema:"default=30m"`
+	Failures *Failures `json:"failures,omitempty"`
+	Outputs  Outputs   `json:"outputs,omitzero"`
+	Cleanup  Cleanup   `json:"cleanup,omitzero"`
 }
 
 // Inputs says which files there are: a directory on the machine host, or a

@@ -37,7 +37,7 @@ func generate() ([]byte, error) {
 	r := &jsonschema.Reflector{
 		Anonymous:      true,
 		ExpandedStruct: true,
-		Mapper:         mapDuration,
+		Mapper:         mapText,
 	}
 	t := reflect.TypeFor[workload.Workload]()
 	if err := r.AddGoComments(t.PkgPath(), ".", jsonschema.WithFullComment()); err != nil {
@@ -56,15 +56,25 @@ func generate() ([]byte, error) {
 	return append(text, '\n'), nil
 }
 
-// mapDuration describes a duration by the form that it has in the document.
-func mapDuration(t reflect.Type) *jsonschema.Schema {
-	if t != reflect.TypeFor[workload.Duration]() {
-		return nil
+// mapText describes what has a form of its own in the document by that form.
+func mapText(t reflect.Type) *jsonschema.Schema {
+	switch t {
+	case reflect.TypeFor[workload.Duration]():
+		return &jsonschema.Schema{
+			Type:     "string",
+			Format:   workload.DurationFormat,
+			Pattern:  `^([0-9]+(\.[0-9]+)?(h|m|s|ms))+$`,
+			Examples: []any{"30s", "10m", "24h"},
+		}
+	case reflect.TypeFor[workload.Tolerance]():
+		return &jsonschema.Schema{
+			Format:   workload.ToleranceFormat,
+			Pattern:  `^[0-9]+(\.[0-9]+)?%$`,
+			Minimum:  "0",
+			Maximum:  "1000000000",
+			Examples: []any{10, "5%"},
+			Extras:   map[string]any{"type": []string{"string", "integer"}},
+		}
 	}
-	return &jsonschema.Schema{
-		Type:     "string",
-		Format:   workload.DurationFormat,
-		Pattern:  `^([0-9]+(\.[0-9]+)?(h|m|s|ms))+$`,
-		Examples: []any{"30s", "10m", "24h"},
-	}
+	return nil
 }
