@@ -26,6 +26,7 @@ type batchOptions struct {
 	faults, bearerTokens    string // files; empty: none
 	autoScaleInterval       time.Duration
 	bootTime                time.Duration
+	waiveElevation          bool
 	quotas                  batchQuotas
 }
 
@@ -59,12 +60,15 @@ what that user can read, DIR/account.key included.`,
 	flags.StringVar(&o.faults, "faults", "", "file of a fault plan: what is to go wrong, as JSON")
 	flags.StringVar(&o.bearerTokens, "bearer-tokens", "", "file of bearer tokens to accept, one a line, readable by its owner alone (default none)")
 	flags.DurationVar(&o.bootTime, "boot-time", 0, "how long a node takes to boot")
+	flags.BoolVar(&o.waiveElevation, "waive-elevation", false, waiveUsage)
 	flags.IntVar(&o.quotas.activeJobs, "quota-active-jobs", -1, "quota of active jobs and job schedules (default none)")
 	flags.IntVar(&o.quotas.pools, "quota-pools", -1, "quota of pools (default none)")
 	flags.IntVar(&o.quotas.dedicatedCores, "quota-dedicated-cores", -1, "quota of cores of dedicated nodes (default none)")
 	flags.IntVar(&o.quotas.lowPriorityCores, "quota-low-priority-cores", -1, "quota of cores of low-priority nodes (default none)")
 	return cmd
 }
+
+const waiveUsage = "run tasks that ask for administrator rights without them, if this user is not root, instead of failing them"
 
 // batch serves Batch until ctx ends. That is no error.
 func batch(ctx context.Context, o batchOptions, c console) error {
@@ -96,6 +100,7 @@ func serviceOptions(o batchOptions, env []string) (localbatch.Options, error) {
 		DataDir: o.data, PublicURL: o.publicURL, Quotas: o.quotas.given(),
 		BootTime: o.bootTime, AutoScaleInterval: o.autoScaleInterval,
 	}
+	opts.Machine.WaiveElevation = o.waiveElevation
 	var err error
 	if opts.AccountName, opts.AccountKey, err = batchCredentials(o.data, env); err != nil {
 		return opts, err

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -62,7 +63,7 @@ func TestBatchWithAFaultPlan(t *testing.T) {
 		return path
 	}
 	opts, err := serviceOptions(batchOptions{
-		data: dir, bootTime: time.Second, quotas: batchQuotas{activeJobs: 3, pools: -1, dedicatedCores: 0, lowPriorityCores: -1},
+		data: dir, bootTime: time.Second, waiveElevation: true, quotas: batchQuotas{activeJobs: 3, pools: -1, dedicatedCores: 0, lowPriorityCores: -1},
 		faults:       write("plan.json", `{"seed": 3, "taskCountLag": "2s"}`, 0o644),
 		bearerTokens: write("tokens", "first\n\nsecond\n", 0o600),
 	}, nil)
@@ -70,6 +71,7 @@ func TestBatchWithAFaultPlan(t *testing.T) {
 	require.Equal(t, faults.Plan{Seed: 3, TaskCountLag: faults.Duration(2 * time.Second)}, opts.Faults)
 	require.Equal(t, []string{"first", "second"}, opts.BearerTokens)
 	require.Equal(t, time.Second, opts.BootTime)
+	require.True(t, opts.Machine.WaiveElevation)
 	require.Equal(t, faults.Quotas{ActiveJobsAndSchedules: new(3), DedicatedCores: new(0)}, opts.Quotas)
 
 	for want, flags := range map[string][]string{
@@ -86,6 +88,18 @@ func TestBatchWithAFaultPlan(t *testing.T) {
 	err = run(t.Context(), []string{"up", "--data", t.TempDir(), "--faults", filepath.Join(dir, "typo.json")}, nil, nil, io.Discard, io.Discard)
 	require.ErrorContains(t, err, `there is no key "operation"`)
 	require.Contains(t, (&stack{programs: programs{local: "local"}, faults: "plan.json"}).batch().args, "plan.json")
+}
+
+// TestElevationOfStacks: those who start a stack are told what becomes of
+// elevated tasks.
+func TestElevationOfStacks(t *testing.T) {
+	t.Parallel()
+	for waive, note := range map[bool]string{true: "run with your own instead", false: "fail"} {
+		args := (&stack{waiveElevation: waive}).batch().args
+		require.Equal(t, waive, slices.Contains(args, "--waive-elevation"))
+		require.Contains(t, elevationNote(false, waive), note)
+		require.Empty(t, elevationNote(true, waive))
+	}
 }
 
 func TestBatchForOtherMachines(t *testing.T) {

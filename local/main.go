@@ -2,7 +2,7 @@
 // Azurite, the Batch service and a worker, each a process of its own on
 // loopback, each started again when it dies, none left when the stack stops.
 //
-//	local up [--data DIR] [--faults FILE]    until it is told to stop
+//	local up [--data DIR] [flags...]         until it is told to stop
 //	local run [--data DIR] FILE [flags...]   up, starter run FILE, down
 //	local batch --listen ADDR --data DIR     the Batch service alone
 package main

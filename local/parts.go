@@ -81,6 +81,9 @@ func (s *stack) batch() part {
 	if s.faults != "" {
 		args = append(args, "--faults", s.faults)
 	}
+	if s.waiveElevation {
+		args = append(args, "--waive-elevation")
+	}
 	return part{
 		name:     batchPart,
 		path:     s.programs.local,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"runtime"
 	"strings"
@@ -71,6 +72,8 @@ func runWorkload(ctx context.Context, data string, args []string, c console) err
 		return err
 	}
 	defer s.close()
+	s.waiveElevation = true // as up has it
+	fmt.Fprint(c.stderr, elevationNote(os.Geteuid() == 0, true))
 	fmt.Fprintf(c.stderr, "starting Temporal, Azurite, the Batch service and a worker; web UI %s\n", s.uiAddress())
 	if err := s.start(ctx); err != nil {
 		if ctx.Err() != nil {

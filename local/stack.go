@@ -31,6 +31,8 @@ type stack struct {
 	lock       *os.File
 	held       reservations
 	supervisor *supervisor
+
+	waiveElevation bool // the Batch service runs elevated tasks without root, too
 }
 
 // openStack takes dir for a new stack: it locks it, ends what an earlier stack
@@ -140,6 +142,19 @@ func (s *stack) variables() []variable {
 		// Profiles of the user's may hold another server's TLS and API key.
 		{"TEMPORAL_CONFIG_FILE", os.DevNull},
 		{"DURABATCH_UI", s.uiAddress()},
+	}
+}
+
+// elevationNote is what people are told of tasks that ask for administrator
+// rights; nothing, where they get them.
+func elevationNote(root, waived bool) string {
+	switch {
+	case root:
+		return ""
+	case waived:
+		return "You are not root: tasks that ask for administrator rights, as start tasks that install something do, run with your own instead, and say so in their stderr.txt.\n"
+	default:
+		return "You are not root: tasks that ask for administrator rights fail.\n"
 	}
 }
 

@@ -63,7 +63,10 @@ func TestContainerTasks(t *testing.T) {
 	t.Parallel()
 	e := newEngine(t)
 	w := start(t, e.use)
-	w.pool(containerPool("pool"))
+	require.NoError(t, os.Chmod(filepath.Dir(w.dir), 0o755)) // as the directories above a data directory are
+	content := containerPool("pool")
+	content.UserAccounts = []azbatch.UserAccount{numbered("app", 54321, 54322)}
+	w.pool(content)
 	w.job("job", "pool")
 	w.add("works", shell(`echo "$AZ_BATCH_TASK_ID $SECRET"; pwd; exit 0`), in("busybox:1", func(c *azbatch.TaskContainerSettings) {
 		c.ContainerRunOptions = to.Ptr("--rm --hostname 'a host'")
@@ -102,6 +105,15 @@ func TestContainerTasks(t *testing.T) {
 	require.Contains(t, create, "shared,readonly ")
 	require.NotContains(t, create, "--workdir")
 	require.Equal(t, 2, strings.Count(create, "--mount"))
+
+	w.add("app", "true", in("busybox:1"), as("app"))
+	app := w.completed("app").ExecutionInfo
+	if os.Geteuid() == 0 {
+		require.Equal(t, azbatch.TaskExecutionResultSuccess, *app.Result, "%+v", app.FailureInfo)
+		require.Contains(t, lineWith(e.calls(t), strings.ReplaceAll(dir, "/works", "/app")), "--user 54321:54322 ")
+	} else {
+		require.Equal(t, "CommandLaunchFailed", *app.FailureInfo.Code)
+	}
 
 	for id, want := range map[string]struct {
 		code   string

@@ -91,7 +91,7 @@ func (s *Service) startCommand(p *pool, n *computeNode) node.Task {
 		Dir: dir, CommandLine: t.CommandLine,
 		Environment:   append(s.nodeEnvironment(p.ID, n.ID, n.Dedicated, dir), settings(t.EnvironmentSettings)...),
 		ResourceFiles: nodeResourceFiles(t.ResourceFiles),
-		Start:         true,
+		Services:      true,
 	}
 	s.certify(&command, &n.Node, visibleToStartTask)
 	s.runAs(&command, p, t.UserIdentity)

@@ -42,6 +42,7 @@ func TestMain(m *testing.M) {
 func serve(dir, address string) error {
 	opts := options(dir)
 	opts.Machine.Docker = os.Getenv("LOCALBATCH_TEST_DOCKER")
+	opts.Machine.WaiveElevation = os.Getenv("LOCALBATCH_TEST_WAIVE") != ""
 	service, err := localbatch.New(opts)
 	if err != nil {
 		return err

@@ -56,8 +56,9 @@ func (s *Service) boot(key int64) {
 
 func (s *Service) bootNode(ctx context.Context, key int64) error {
 	var poolID string
+	var accounts bool
 	n, err := s.changeNode(key, func(c *change, n *computeNode, p *pool) error {
-		poolID = p.ID
+		poolID, accounts = p.ID, len(p.UserAccounts) > 0
 		n.move(starting, c.now)
 		n.LastBootTime, n.StartTask, n.StartTaskInfo = c.now, p.StartTask, nil
 		n.CertificateReferences = p.CertificateReferences
@@ -69,10 +70,8 @@ func (s *Service) bootNode(ctx context.Context, key int64) error {
 	if err := s.endDaemons(n.ID); err != nil {
 		return err
 	}
-	for _, name := range []string{"applications", "fsmounts", "shared", "startup", "volatile", "workitems"} {
-		if err := os.MkdirAll(filepath.Join(s.nodeDir(n.ID), name), 0o700); err != nil {
-			return fmt.Errorf("make the directories of node %s: %w", n.ID, err)
-		}
+	if err := s.makeNodeDirectories(n.ID, accounts); err != nil {
+		return fmt.Errorf("make the directories of node %s: %w", n.ID, err)
 	}
 	if err := s.installCertificates(n); err != nil {
 		return fmt.Errorf("install the certificates of node %s: %w", n.ID, err)
@@ -97,6 +96,21 @@ func (s *Service) bootNode(ctx context.Context, key int64) error {
 	return nil
 }
 
+// makeNodeDirectories makes what Batch has on every node (Azure documentation,
+// "Files and directories in Azure Batch"). accounts says that tasks may run as
+// other users, and all tasks may write to the shared directory.
+func (s *Service) makeNodeDirectories(nodeID string, accounts bool) error {
+	for _, name := range []string{"applications", "fsmounts", "shared", "startup", "volatile", "workitems"} {
+		if err := os.MkdirAll(filepath.Join(s.nodeDir(nodeID), name), 0o700); err != nil {
+			return err
+		}
+	}
+	if !accounts {
+		return nil
+	}
+	return os.Chmod(filepath.Join(s.nodeDir(nodeID), "shared"), 0o777) //nolint:gosec // nobody else reaches what is above it
+}
+
 // runStartTask tries the start task as often as it may be tried.
 func (s *Service) runStartTask(ctx context.Context, key int64) error {
 	var command node.Task
@@ -106,7 +120,7 @@ func (s *Service) runStartTask(ctx context.Context, key int64) error {
 		n.StartTaskInfo = &startTaskInfo{State: running, StartTime: c.now}
 		n.move(waitingForStartTask, c.now)
 		command = s.startCommand(p, n)
-		if command.Elevated && !s.machine.IsRoot() {
+		if command.Elevated && s.machine.WaivesElevation() {
 			s.noteMissingRights(c, n)
 		}
 		return nil
@@ -154,11 +168,11 @@ func (s *Service) tryStartTask(ctx context.Context, key int64, command node.Task
 // noteMissingRights says where people look that a start task runs without the
 // rights it asks for, which may do and may not.
 func (s *Service) noteMissingRights(c *change, n *computeNode) {
-	const missing = "The start task asks for administrator rights. The Batch service does not run as root, so it runs without them."
+	const missing = "The start task asks for administrator rights. The Batch service does not run as root, and was told to run such tasks without them."
 	n.Errors = append(n.Errors, nodeError{Code: "ElevationNotAvailable", Message: missing})
 	c.then(func() {
 		s.nodeLogs.note(n.ID, c.now, "startup: %s", missing)
-		s.log.Warn("a start task runs without the administrator rights that it asks for: the Batch service does not run as root", "node", n.ID)
+		s.log.Warn("a start task runs without the administrator rights that it asks for", "node", n.ID)
 	})
 }
 

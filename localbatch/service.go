@@ -150,6 +150,9 @@ func New(opts Options) (*Service, error) {
 	}
 	s.opts.Machine.Identities, s.opts.Machine.AutoStorage = s.opts.Identities, s.opts.AutoStorage
 	s.machine = node.NewMachine(s.opts.Machine)
+	if s.machine.WaivesElevation() {
+		s.log.Warn("tasks that ask for administrator rights run without them, as the service was told to: it does not run as root")
+	}
 	var err error
 	if s.store, err = store.Open(s.opts.DataDir); err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package localbatch
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -9,7 +10,8 @@ import (
 )
 
 // userAccount is an account that a pool's tasks can name. On one machine it is
-// the operating system's of the same name: nothing here makes one.
+// whoever has its uid and gid or, without those, the operating system's of the
+// same name: nothing here makes one.
 type userAccount struct {
 	Name                     string      `json:"name"`
 	Password                 secret      `json:"password,omitzero"`
@@ -22,6 +24,15 @@ type linuxUser struct {
 	UID           *int32 `json:"uid,omitempty"`
 	GID           *int32 `json:"gid,omitempty"`
 	SSHPrivateKey secret `json:"sshPrivateKey,omitzero"`
+}
+
+// ids are the numbers that the account is to have; nil: those that the machine
+// has for its name.
+func (u *linuxUser) ids() *node.UserIDs {
+	if u == nil || u.UID == nil {
+		return nil
+	}
+	return &node.UserIDs{UID: uint32(*u.UID), GID: uint32(*u.GID)} //nolint:gosec // complete refuses negative ones
 }
 
 // secret is a text that nothing here has a use for. All that is kept of it, and
@@ -63,9 +74,25 @@ func (a userAccounts) complete() error {
 		if err := oneOf(property+".elevationLevel", &account.ElevationLevel, "nonadmin", "admin"); err != nil {
 			return err
 		}
-		if c := account.LinuxUserConfiguration; c != nil && (c.UID == nil) != (c.GID == nil) {
-			return invalidProperty(property+".linuxUserConfiguration", account.Name, "uid and gid are given together or not at all")
+		if err := account.LinuxUserConfiguration.check(property + ".linuxUserConfiguration"); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+func (u *linuxUser) check(property string) error {
+	switch {
+	case u == nil || u.UID == nil && u.GID == nil:
+		return nil
+	case u.GID == nil:
+		return missingProperty(property + ".gid").because("uid and gid are given together or not at all")
+	case u.UID == nil:
+		return missingProperty(property + ".uid").because("uid and gid are given together or not at all")
+	case *u.UID < 0:
+		return invalidProperty(property+".uid", strconv.Itoa(int(*u.UID)), "it is not negative")
+	case *u.GID < 0:
+		return invalidProperty(property+".gid", strconv.Itoa(int(*u.GID)), "it is not negative")
 	}
 	return nil
 }
@@ -128,5 +155,5 @@ func (s *Service) runAs(command *node.Task, p *pool, u *userIdentity) {
 		}
 		return
 	}
-	command.User, command.Base = account.Name, s.opts.DataDir
+	command.User, command.UserIDs, command.Base = account.Name, account.LinuxUserConfiguration.ids(), s.opts.DataDir
 }

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
@@ -109,6 +108,8 @@ func TestUserAccountsOfPools(t *testing.T) {
 		"long name":   func(c *azbatch.CreatePoolContent) { c.UserAccounts[0].Name = to.Ptr(strings.Repeat("ü", 21)) },
 		"twice":       func(c *azbatch.CreatePoolContent) { c.UserAccounts = accounts(nobody, "Nobody") },
 		"gid only":    func(c *azbatch.CreatePoolContent) { c.UserAccounts[0].LinuxUserConfiguration.GID = to.Ptr[int32](7) },
+		"uid only":    func(c *azbatch.CreatePoolContent) { c.UserAccounts[0].LinuxUserConfiguration.UID = to.Ptr[int32](7) },
+		"negative":    func(c *azbatch.CreatePoolContent) { c.UserAccounts[0] = numbered("app", -1, 7) },
 		"start task's account": func(c *azbatch.CreatePoolContent) {
 			c.StartTask = startTask("true")
 			c.StartTask.UserIdentity = &azbatch.UserIdentity{Username: to.Ptr("somebody")}
@@ -122,57 +123,40 @@ func TestUserAccountsOfPools(t *testing.T) {
 	}
 }
 
-// TestElevationWithoutRoot runs a service without rights: an elevated start
-// task that needs none succeeds, and everybody can see that it had none.
-func TestElevationWithoutRoot(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	v := &victim{t: t, dir: dir}
-	if os.Geteuid() == 0 {
-		u, err := user.Lookup(nobody)
-		require.NoError(t, err)
-		v.credential = credentialOf(t, u)
-		require.NoError(t, os.Chmod(filepath.Dir(dir), 0o755))
-		require.NoError(t, os.Chown(dir, int(v.credential.Uid), int(v.credential.Gid)))
-		v.program = filepath.Join(dir, "service")
-		program, err := os.ReadFile(os.Args[0])
-		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(v.program, program, 0o755)) //nolint:gosec // it is to be run by another user
-	}
-	w := v.start()
-	t.Cleanup(v.kill)
-	elevated := &azbatch.UserIdentity{AutoUser: &azbatch.AutoUserSpecification{ElevationLevel: to.Ptr(azbatch.ElevationLevelAdmin)}}
-	content := poolContent("works", 1)
-	content.StartTask = startTask("true")
-	content.StartTask.UserIdentity = elevated
-	w.pool(content)
-	n := w.allNodes("works", azbatch.NodeStateIdle)[0]
-	require.Equal(t, "ElevationNotAvailable", *n.Errors[0].Code)
-	require.Contains(t, w.nodeFile("works", *n.ID, "startup/stderr.txt"), "runs without them")
-
-	content = poolContent("fails", 1)
-	content.StartTask = startTask("false")
-	content.StartTask.UserIdentity = elevated
-	w.pool(content)
-	n = w.allNodes("fails", azbatch.NodeStateStartTaskFailed)[0]
-	details := n.StartTaskInfo.FailureInfo.Details
-	require.Equal(t, "Elevation", *details[len(details)-1].Name)
-
-	content = poolContent("named", 1)
-	content.UserAccounts = accounts("root")
-	content.StartTask = startTask("true")
-	content.StartTask.UserIdentity = &azbatch.UserIdentity{Username: to.Ptr("root")}
-	w.pool(content)
-	n = w.allNodes("named", azbatch.NodeStateStartTaskFailed)[0]
-	require.Equal(t, "CommandLaunchFailed", *n.StartTaskInfo.FailureInfo.Code)
-	require.Contains(t, w.nodeFile("named", *n.ID, "startup/stderr.txt"), "only a Batch service that runs as root")
+func numbered(name string, uid, gid int32) azbatch.UserAccount {
+	account := accounts(name)[0]
+	account.LinuxUserConfiguration.UID, account.LinuxUserConfiguration.GID = &uid, &gid
+	return account
 }
 
-func credentialOf(t *testing.T, u *user.User) *syscall.Credential {
-	t.Helper()
-	uid, err := strconv.ParseUint(u.Uid, 10, 32)
-	require.NoError(t, err)
-	gid, err := strconv.ParseUint(u.Gid, 10, 32)
-	require.NoError(t, err)
-	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+// TestTasksRunAsNumberedAccounts: nobody on this machine has the account's
+// name or its numbers.
+func TestTasksRunAsNumberedAccounts(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	require.NoError(t, os.Chmod(filepath.Dir(w.dir), 0o755)) // as the directories above a data directory are
+	content := poolContent("pool", 1)
+	content.UserAccounts = []azbatch.UserAccount{
+		numbered("app", 54321, 54322), numbered("me", int32(os.Geteuid()), int32(os.Getegid())),
+	}
+	content.StartTask = startTask("true")
+	if os.Geteuid() == 0 {
+		content.StartTask = startTask(shell(`id -u > "$AZ_BATCH_NODE_SHARED_DIR/of-start-task"`))
+		content.StartTask.UserIdentity = &azbatch.UserIdentity{Username: to.Ptr("app")}
+	}
+	w.pool(content)
+	w.job("job", "pool")
+	w.add("me", "id -u", as("me"))
+	require.Equal(t, azbatch.TaskExecutionResultSuccess, *w.completed("me").ExecutionInfo.Result)
+	require.Equal(t, strconv.Itoa(os.Geteuid())+"\n", w.file("me", "stdout.txt", nil))
+
+	w.add("app", shell(`id -u; id -g; id -G; echo $USER; touch made; stat -c %u:%g made . ..; cat "$AZ_BATCH_NODE_SHARED_DIR/of-start-task"
+		echo mine >> "$AZ_BATCH_NODE_SHARED_DIR/of-start-task"`), as("app"))
+	info := w.completed("app").ExecutionInfo
+	if os.Geteuid() != 0 {
+		require.Equal(t, "CommandLaunchFailed", *info.FailureInfo.Code)
+		return
+	}
+	require.Equal(t, azbatch.TaskExecutionResultSuccess, *info.Result, "%+v", info.FailureInfo)
+	require.Equal(t, "54321\n54322\n54322\napp\n"+strings.Repeat("54321:54322\n", 3)+"54321\n", w.file("app", "stdout.txt", nil))
 }

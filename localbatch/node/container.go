@@ -74,6 +74,10 @@ const removeWithin = time.Minute
 // engine's client is the process: what it writes is what the container writes.
 func (m *Machine) runContainer(ctx context.Context, d *directory, t Task, out output, onStart func(pgid int)) (*int32, error) {
 	c := t.Container
+	as, err := m.taskUser(d, t, out)
+	if err != nil {
+		return nil, err
+	}
 	e, err := m.openEngine(t)
 	if err != nil {
 		return nil, err
@@ -85,7 +89,7 @@ func (m *Machine) runContainer(ctx context.Context, d *directory, t Task, out ou
 	if err := e.haveImage(ctx, c.Image); err != nil {
 		return nil, firstOf(ended(ctx), err)
 	}
-	args, err := m.createArguments(d, t, e.scratch)
+	args, err := m.createArguments(d, t, as, e.scratch)
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +148,7 @@ func (m *Machine) containerEnd(e *engine, t Task, id string) (*int32, error) {
 // createArguments are those of the engine's client that makes the container.
 // The environment goes by a file: it may hold secrets, and a command line can
 // be read by everybody.
-func (m *Machine) createArguments(d *directory, t Task, scratch string) ([]string, error) {
+func (m *Machine) createArguments(d *directory, t Task, as *account, scratch string) ([]string, error) {
 	c := t.Container
 	file, err := writeEnvironment(t, d, scratch)
 	if err != nil {
@@ -161,7 +165,10 @@ func (m *Machine) createArguments(d *directory, t Task, scratch string) ([]strin
 	if !c.ImageDirectory {
 		args = append(args, "--workdir", d.workingDir())
 	}
-	if !m.root && !t.Elevated {
+	switch {
+	case as != nil:
+		args = append(args, "--user", fmt.Sprintf("%d:%d", as.ids.Uid, as.ids.Gid))
+	case !m.root:
 		args = append(args, "--user", fmt.Sprintf("%d:%d", os.Geteuid(), os.Getegid())) // what it writes must be removable
 	}
 	args = append(args, slices.DeleteFunc(options, func(o string) bool { return o == "--rm" || o == "--rm=true" })...)

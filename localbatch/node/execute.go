@@ -53,9 +53,8 @@ type output struct{ stdout, stderr *os.File }
 // runCommand runs t's command line. beside, if not nil, is called with the exit
 // code, while what the process has left behind goes on.
 func (m *Machine) runCommand(ctx context.Context, d *directory, t Task, out output, onStart func(pgid int), beside func(code int32)) (*int32, error) {
-	as, err := m.accountOf(t)
+	as, err := m.taskUser(d, t, out)
 	if err != nil {
-		fmt.Fprintln(out.stderr, asFailure(err).message())
 		return nil, err
 	}
 	cmd, err := m.command(d, t)
@@ -64,9 +63,6 @@ func (m *Machine) runCommand(ctx context.Context, d *directory, t Task, out outp
 	}
 	cmd.Stdout, cmd.Stderr = out.stdout, out.stderr
 	if as != nil {
-		if err := d.giveTo(as, t.Base); err != nil {
-			return nil, err
-		}
 		cmd.SysProcAttr.Credential = as.ids
 	}
 
@@ -84,16 +80,30 @@ func (m *Machine) runCommand(ctx context.Context, d *directory, t Task, out outp
 	return &code, nil
 }
 
-// checkRights is the rule of Task.Elevated and Task.Start.
+// taskUser is the user that t's process runs as, to whom t's directory then
+// belongs; nil: the service's own.
+func (m *Machine) taskUser(d *directory, t Task, out output) (*account, error) {
+	as, err := m.accountOf(t)
+	if err == nil && as != nil {
+		err = d.giveTo(as, t.Base)
+	}
+	if err != nil {
+		fmt.Fprintln(out.stderr, asFailure(err).message())
+		return nil, err
+	}
+	return as, nil
+}
+
+// checkRights is the rule of Task.Elevated.
 func (m *Machine) checkRights(t Task, stderr *os.File) error {
 	if !t.Elevated || m.root {
 		return nil
 	}
-	if t.Start {
-		_, err := fmt.Fprintln(stderr, "This start task asks for administrator rights. The Batch service does not run as root, so it runs without them.")
+	if m.waive {
+		_, err := fmt.Fprintln(stderr, "This task asks for administrator rights. The Batch service does not run as root, and was told to run such tasks without them.")
 		return err
 	}
-	const refused = "The task asks for administrator rights, which a Batch service that does not run as root cannot give. Run the service as root, or the task without elevation."
+	const refused = "The task asks for administrator rights, which a Batch service that does not run as root cannot give. Run the service as root, the task without elevation (elevationLevel nonadmin), or have the service run such tasks with its own rights: local batch --waive-elevation."
 	fmt.Fprintln(stderr, refused)
 	return launchFailure(refused)
 }
@@ -159,7 +169,7 @@ func runProcess(ctx context.Context, cmd *exec.Cmd, t Task, onStart func(pgid in
 		<-killDone
 		killed = true
 	}
-	killLeftovers(pgid, began, t.Dir, t.Start || t.Services)
+	killLeftovers(pgid, began, t.Dir, t.Services)
 
 	// A process that did not exit with 0 is an error to exec, not to us.
 	if err := cmd.Wait(); cmd.ProcessState == nil {

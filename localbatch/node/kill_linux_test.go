@@ -64,7 +64,7 @@ func TestRunEndsDaemonsWithTheirTask(t *testing.T) {
 func TestDaemonsOfAStartTaskStayUntilTheNodeGoes(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "startup")
-	requireSuccess(t, NewMachine(Options{}).Run(t.Context(), Task{Dir: dir, CommandLine: daemons, Start: true}, nil))
+	requireSuccess(t, NewMachine(Options{}).Run(t.Context(), Task{Dir: dir, CommandLine: daemons, Services: true}, nil))
 	for _, pid := range pids(t, dir) {
 		require.True(t, isRunning(pid))
 	}

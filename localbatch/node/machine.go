@@ -35,6 +35,11 @@ type Options struct {
 	// Docker is the client of the container engine that tasks' containers run
 	// on: a program on the PATH, or its path. Default: docker.
 	Docker string
+	// WaiveElevation has elevated tasks run with the service's own rights where
+	// the service does not run as root, instead of failing. Each says so in the
+	// first line of its stderr.txt and, should it fail, in its failure. Default:
+	// they fail, and nothing of them runs.
+	WaiveElevation bool
 }
 
 // Machine runs tasks. It may run any number at the same time.
@@ -47,6 +52,7 @@ type Machine struct {
 	delay     time.Duration
 	stall     time.Duration // how long a download may stand still
 	root      bool
+	waive     bool
 
 	identities  map[string][]StorageAccount
 	autoStorage *StorageAccount
@@ -64,6 +70,7 @@ func NewMachine(opts Options) *Machine {
 		delay:     opts.RetryDelay,
 		stall:     time.Minute,
 		root:      os.Geteuid() == 0,
+		waive:     opts.WaiveElevation,
 
 		identities:  opts.Identities,
 		autoStorage: opts.AutoStorage,
@@ -94,9 +101,9 @@ func NewMachine(opts Options) *Machine {
 // transfers. It ends no task.
 func (m *Machine) Close() { m.client.CloseIdleConnections() }
 
-// IsRoot says whether processes run with administrator rights, which is what
-// elevated tasks ask for.
-func (m *Machine) IsRoot() bool { return m.root }
+// WaivesElevation says whether elevated tasks run without the administrator
+// rights that they ask for: Options.WaiveElevation, without root.
+func (m *Machine) WaivesElevation() bool { return m.waive && !m.root }
 
 // Run runs t once, to its end, and never returns before every process of t's
 // session has been sent SIGKILL: those that the command left behind as well,

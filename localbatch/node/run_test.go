@@ -196,31 +196,34 @@ func TestRunOutputCanBeReadWhileItRuns(t *testing.T) {
 
 func TestRunElevated(t *testing.T) {
 	t.Parallel()
-	run := func(root, start bool, line string) (Result, string) {
-		m := NewMachine(Options{})
+	run := func(root, waive bool, line string) (Result, string) {
+		m := NewMachine(Options{WaiveElevation: waive})
 		m.root = root
+		require.Equal(t, waive && !root, m.WaivesElevation())
 		dir := filepath.Join(t.TempDir(), "task")
-		return m.Run(t.Context(), Task{Dir: dir, CommandLine: line, Elevated: true, Start: start}, nil), dir
+		return m.Run(t.Context(), Task{Dir: dir, CommandLine: line, Elevated: true}, nil), dir
 	}
 	t.Run("root", func(t *testing.T) {
-		r, dir := run(true, false, "true")
-		requireSuccess(t, r)
-		require.Empty(t, read(t, dir, "stderr.txt"))
+		for _, waive := range []bool{false, true} {
+			r, dir := run(true, waive, "true")
+			requireSuccess(t, r)
+			require.Empty(t, read(t, dir, "stderr.txt"))
+		}
 	})
-	t.Run("task without root", func(t *testing.T) {
+	t.Run("without root", func(t *testing.T) {
 		r, dir := run(false, false, "touch ran")
 		requireCode(t, CommandLaunchFailed, UserError, r)
 		require.Nil(t, r.ExitCode)
-		require.Contains(t, r.Failure.Error(), "administrator rights")
+		require.Contains(t, r.Failure.Error(), "--waive-elevation")
 		require.Contains(t, read(t, dir, "stderr.txt"), "administrator rights")
 		require.NoFileExists(t, filepath.Join(dir, "wd", "ran"))
 	})
-	t.Run("start task without root that needs nothing", func(t *testing.T) {
+	t.Run("waived, and nothing was needed", func(t *testing.T) {
 		r, dir := run(false, true, "/bin/sh -c 'echo own line >&2'")
 		requireSuccess(t, r)
-		require.Regexp(t, `^This start task asks for administrator rights.*\nown line\n$`, read(t, dir, "stderr.txt"))
+		require.Regexp(t, `^This task asks for administrator rights.*without them.\nown line\n$`, read(t, dir, "stderr.txt"))
 	})
-	t.Run("start task without root that fails", func(t *testing.T) {
+	t.Run("waived, and something was needed", func(t *testing.T) {
 		r, _ := run(false, true, "false")
 		requireCode(t, FailureExitCode, UserError, r)
 		require.Contains(t, r.Failure.Error(), "ran without them")

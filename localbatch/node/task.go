@@ -34,9 +34,12 @@ type Task struct {
 	// service's own. Another user than that takes a service that runs as root,
 	// and a task's directory that the user can reach: those of the directories
 	// from Base down to it that belong to the service are opened to be passed
-	// through.
+	// through. The task's directory becomes the user's.
 	User string
 	Base string
+	// UserIDs are the numbers of User, of whom the operating system need not know
+	// then. Default: those of its user of that name.
+	UserIDs *UserIDs
 	// Certificates is a directory whose files are copied to CertificatesDir in
 	// Dir before the command starts, where nobody but its user can read them.
 	Certificates string
@@ -45,24 +48,21 @@ type Task struct {
 	// Refusal is why the task cannot run at all, which its caller knows.
 	Refusal *Failure
 	// Elevated asks for administrator rights. A service that runs as root gives
-	// them to every task. One that does not refuses an elevated task: it never
-	// starts, and says why in its failure and in stderr.txt.
+	// them to every task. One that does not refuses an elevated task, unless
+	// Options.WaiveElevation: it never starts, and says why in its failure and in
+	// stderr.txt.
 	Elevated bool
-	// Start marks a pool's start task, for which Elevated is read more kindly.
-	// Start tasks are elevated by habit, to install what may already be there,
-	// so without root an elevated start task runs with the caller's own rights,
-	// its stderr.txt begins with a line that says so, and its exit code decides.
-	// Should it fail, the failure's details name the missing rights again.
-	// What it starts in a session of its own, such as the daemon of a mounted
-	// file system, stays; [EndOrphansBelow] ends it with the node.
-	Start bool
-	// Services marks a job's preparation task: what it starts in a session of its
-	// own stays for the job's other tasks, as that of a start task does.
+	// Services marks a task that may leave services running, such as a start task
+	// that mounts a file system, or a job's preparation task: what it starts in a
+	// session of its own stays. [EndOrphansBelow] ends it with the node or the job.
 	Services bool
 	// Coordination marks an instance of a multi-instance task. A CommandLine that
 	// is empty makes it a subtask, whose exit code is its coordination command's.
 	Coordination *Coordination
 }
+
+// UserIDs are the numbers of a user and of its group.
+type UserIDs struct{ UID, GID uint32 }
 
 // ResourceFile is put into the working directory before the command starts.
 // Exactly one of HTTPURL, ContainerURL and AutoStorageContainer is set.

@@ -23,21 +23,41 @@ func (m *Machine) accountOf(t Task) (*account, error) {
 	if t.User == "" {
 		return nil, nil
 	}
-	u, err := user.Lookup(t.User)
+	a, err := accountWithIDs(t), error(nil)
+	if a == nil {
+		a, err = accountByName(t.User)
+	}
+	switch {
+	case err != nil:
+		return nil, err
+	case a.isOwn(t):
+		return nil, nil
+	case !m.root:
+		return nil, launchFailure(fmt.Sprintf("The task is to run as %s, which only a Batch service that runs as root can have it do. Run the service as root or as that user, or the task without userIdentity.username.", a))
+	}
+	return a, nil
+}
+
+// accountWithIDs is a user by numbers, which the machine need not know; nil:
+// the task has none.
+func accountWithIDs(t Task) *account {
+	if t.UserIDs == nil {
+		return nil
+	}
+	return &account{name: t.User, ids: &syscall.Credential{Uid: t.UserIDs.UID, Gid: t.UserIDs.GID}}
+}
+
+// accountByName is a user of the machine.
+func accountByName(name string) (*account, error) {
+	u, err := user.Lookup(name)
 	if err != nil {
-		return nil, launchFailure(fmt.Sprintf("The user account %s is none of the machine that the Batch service runs on. Make it there, or run the task without userIdentity.username.", t.User))
+		return nil, launchFailure(fmt.Sprintf("The user account %s is none of the machine that the Batch service runs on. Make it there, give it uid and gid, or run the task without userIdentity.username.", name))
 	}
 	uid, err := strconv.ParseUint(u.Uid, 10, 32)
 	if err != nil {
-		return nil, launchFailure(fmt.Sprintf("The user account %s has no number: %s", t.User, u.Uid))
+		return nil, launchFailure(fmt.Sprintf("The user account %s has no number: %s", name, u.Uid))
 	}
-	switch {
-	case int(uid) == os.Geteuid():
-		return nil, nil
-	case !m.root:
-		return nil, launchFailure(fmt.Sprintf("The task is to run as %s, which only a Batch service that runs as root can have it do. Run the service as root or as %s, or the task without userIdentity.username.", t.User, t.User))
-	}
-	a := &account{name: t.User, ids: &syscall.Credential{Uid: uint32(uid)}}
+	a := &account{name: name, ids: &syscall.Credential{Uid: uint32(uid)}}
 	if gid, err := strconv.ParseUint(u.Gid, 10, 32); err == nil {
 		a.ids.Gid = uint32(gid)
 	}
@@ -48,6 +68,15 @@ func (m *Machine) accountOf(t Task) (*account, error) {
 		}
 	}
 	return a, nil
+}
+
+// isOwn says whether the service itself runs as the account.
+func (a *account) isOwn(t Task) bool {
+	return int(a.ids.Uid) == os.Geteuid() && (t.UserIDs == nil || int(a.ids.Gid) == os.Getegid())
+}
+
+func (a *account) String() string {
+	return fmt.Sprintf("%s (uid %d, gid %d)", a.name, a.ids.Uid, a.ids.Gid)
 }
 
 // giveTo makes the task's directory the user's, and lets it pass through those
