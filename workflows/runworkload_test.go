@@ -36,6 +36,7 @@ type steps struct {
 	after  time.Duration // how long the wait takes
 	empty  error         // of EmptyPool
 	delete error         // of every deletion
+	within time.Duration // how long a deletion takes
 	kept   activities.KeepInput
 
 	uploadAfter time.Duration // how long the upload takes
@@ -114,7 +115,7 @@ func (s *steps) run(t *testing.T) (workload.Report, error) {
 		count("EndJob")
 		return nil
 	}).Maybe()
-	env.OnActivity(act.DeleteContainer, mock.Anything, mock.Anything).Return(func(context.Context, activities.DeleteContainerInput) error {
+	env.OnActivity(act.DeleteContainer, mock.Anything, mock.Anything).After(s.within).Return(func(context.Context, activities.DeleteContainerInput) error {
 		count("DeleteContainer")
 		return s.delete
 	}).Maybe()
@@ -122,11 +123,11 @@ func (s *steps) run(t *testing.T) (workload.Report, error) {
 		count("EmptyPool")
 		return s.empty
 	}).Maybe()
-	env.OnActivity(act.DeleteJob, mock.Anything, mock.Anything).Return(func(context.Context, activities.JobInput) error {
+	env.OnActivity(act.DeleteJob, mock.Anything, mock.Anything).After(s.within).Return(func(context.Context, activities.JobInput) error {
 		count("DeleteJob")
 		return s.delete
 	}).Maybe()
-	env.OnActivity(act.DeletePool, mock.Anything, mock.Anything).Return(func(context.Context, activities.PoolInput) error {
+	env.OnActivity(act.DeletePool, mock.Anything, mock.Anything).After(s.within).Return(func(context.Context, activities.PoolInput) error {
 		count("DeletePool")
 		return s.delete
 	}).Maybe()
