@@ -13,10 +13,15 @@ TEMPORAL_PKG = github.com/temporalio/cli/cmd/temporal
 TEMPORAL_VAR = github.com/temporalio/cli/temporalcli.Version
 LINT_PKG     = github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 CHECK_PKG    = go.temporal.io/sdk/contrib/tools/workflowcheck
+RCLONE_PKG   = github.com/rclone/rclone
 
 .PHONY: help
 help: ## Show this list
+<<<<<<< HEAD
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+=======
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+>>>>>>> f58b227 (bench: transfers are measured beside rclone copy, into one Azurite)
 
 .PHONY: build
 build: binaries bin/temporal $(AZURITE) ## Build everything that runs: worker, starter, local, Temporal, Azurite
@@ -66,10 +71,18 @@ kill-points: test-tools build ## Kill the worker before and after each of its ef
 KILL_SLOTS ?= 20
 
 .PHONY: bench
-bench: build ## Measure the main job and the Batch service against xargs and ffmpeg alone
+bench: build bin/rclone ## Measure it beside its peers: xargs and ffmpeg alone, rclone
 	@INSTALL=yes tools/require.sh ffmpeg
 	$(GO) run ./bench
 	$(GO) run ./bench/batch
+	$(GO) run ./bench/transfer
+
+.PHONY: bench-full
+bench-full: build bin/rclone ## The same with the whole sizes: an hour or more, and 25 GiB of disk
+	@INSTALL=yes tools/require.sh ffmpeg
+	$(GO) run ./bench
+	$(GO) run ./bench/batch
+	$(GO) run ./bench/transfer -full
 
 .PHONY: samples
 samples: ## Make the sample videos in examples/ffmpeg/InputFiles anew
@@ -92,6 +105,11 @@ bin/golangci-lint: tools/lint/go.mod tools/lint/go.sum
 bin/workflowcheck: tools/workflowcheck/go.mod tools/workflowcheck/go.sum
 	@tools/require.sh go
 	$(GO) build -C tools/workflowcheck -o "$(ROOT)/$@" $(CHECK_PKG)
+
+bin/rclone: tools/rclone/go.mod tools/rclone/go.sum
+	@tools/require.sh go
+	@echo "building rclone, the benchmarks' peer, from its pinned module: minutes the first time"
+	$(GO) build -C tools/rclone -ldflags "-s -w -X $(RCLONE_PKG)/fs.Version=$$(cd tools/rclone && $(GO) list -m -f '{{.Version}}' $(RCLONE_PKG))" -o "$(ROOT)/$@" $(RCLONE_PKG)
 
 # npm ci writes this file last: with it, the whole tree is there.
 $(AZURITE): tools/azurite/package.json tools/azurite/package-lock.json
