@@ -19,7 +19,7 @@ import (
 type path struct {
 	name     string
 	workload string // JSON, with DIR for the run's directory and HOST for this machine
-	drive    func(context.Context, *victim, string) error
+	drive    func(context.Context, client.Client, string) error
 	janitor  bool // the run is terminated, and the worker killed while the Janitor deletes what it left
 	ends     workload.Outcome
 	counts   workload.Counts // of a run that is given time
@@ -96,8 +96,8 @@ func document(sections ...string) string {
 
 // approves asks for the cleanup as soon as the run has begun: an approval that
 // comes early is kept, and answered when it has been followed.
-func approves(ctx context.Context, v *victim, id string) error {
-	handle, err := v.temporal.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+func approves(ctx context.Context, c client.Client, id string) error {
+	handle, err := c.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
 		WorkflowID: id, UpdateName: workflows.ApprovalUpdate, UpdateID: "approval", Args: []any{workflows.Approval{}},
 		WaitForStage: client.WorkflowUpdateStageCompleted,
 	})
@@ -115,27 +115,27 @@ func approves(ctx context.Context, v *victim, id string) error {
 }
 
 // cancelsWait cancels the run when it waits for its tasks.
-func cancelsWait(ctx context.Context, v *victim, id string) error {
-	if err := v.untilWaits(ctx, id); err != nil {
+func cancelsWait(ctx context.Context, c client.Client, id string) error {
+	if err := untilWaits(ctx, c, id); err != nil {
 		return err
 	}
-	return v.temporal.CancelWorkflow(ctx, id, "")
+	return c.CancelWorkflow(ctx, id, "")
 }
 
 // terminatesWait ends the run then as nobody should, and nothing cleans up.
-func terminatesWait(ctx context.Context, v *victim, id string) error {
-	if err := v.untilWaits(ctx, id); err != nil {
+func terminatesWait(ctx context.Context, c client.Client, id string) error {
+	if err := untilWaits(ctx, c, id); err != nil {
 		return err
 	}
-	return v.temporal.TerminateWorkflow(ctx, id, "", "a test")
+	return c.TerminateWorkflow(ctx, id, "", "a test")
 }
 
 // untilWaits waits until the run does nothing but wait for its tasks.
-func (v *victim) untilWaits(ctx context.Context, id string) error {
+func untilWaits(ctx context.Context, c client.Client, id string) error {
 	again := time.NewTicker(100 * time.Millisecond)
 	defer again.Stop()
 	for {
-		described, err := v.temporal.DescribeWorkflowExecution(ctx, id, "")
+		described, err := c.DescribeWorkflowExecution(ctx, id, "")
 		if err != nil {
 			return err
 		}
@@ -173,11 +173,11 @@ func killedFiles() map[string][]byte {
 }
 
 // start starts a run on the path.
-func (p path) start(ctx context.Context, v *victim, id, dir string) (client.WorkflowRun, error) {
+func (p path) start(ctx context.Context, temporal client.Client, id, dir string) (client.WorkflowRun, error) {
 	host, err := os.Hostname()
 	if err != nil {
 		return nil, err
 	}
 	text := strings.NewReplacer("DIR", dir, "HOST", host).Replace(p.workload)
-	return v.temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: id, TaskQueue: workflows.TaskQueue}, "RunWorkload", json.RawMessage(text))
+	return temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: id, TaskQueue: workflows.TaskQueue}, "RunWorkload", json.RawMessage(text))
 }

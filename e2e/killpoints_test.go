@@ -177,12 +177,12 @@ func (k *killer) one(v *victim, p path, at *moment) (sprung bool, err error) {
 
 func (k *killer) runs(ctx context.Context, v *victim, p path, at *moment, id, dir string) error {
 	v.trap.reset(at)
-	run, err := p.start(ctx, v, id, dir)
+	run, err := p.start(ctx, v.temporal, id, dir)
 	if err != nil {
 		return err
 	}
 	if p.drive != nil {
-		if err := p.drive(ctx, v, id); err != nil {
+		if err := p.drive(ctx, v.temporal, id); err != nil {
 			return err
 		}
 	}
@@ -199,11 +199,11 @@ func (k *killer) runs(ctx context.Context, v *victim, p path, at *moment, id, di
 // sweeps has a run terminated, and the Janitor clean up after it.
 func (k *killer) sweeps(ctx context.Context, v *victim, p path, at *moment, id, dir string) error {
 	v.trap.reset(nil)
-	run, err := p.start(ctx, v, id, dir)
+	run, err := p.start(ctx, v.temporal, id, dir)
 	if err != nil {
 		return err
 	}
-	if err := p.drive(ctx, v, id); err != nil {
+	if err := p.drive(ctx, v.temporal, id); err != nil {
 		return err
 	}
 	v.trap.reset(at)
