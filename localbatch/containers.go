@@ -1,6 +1,7 @@
 package localbatch
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -64,6 +65,11 @@ func (c *containerConfiguration) complete() error {
 	if err := oneOf(property+".type", &c.Type, "dockerCompatible", "criCompatible"); err != nil {
 		return err
 	}
+	for _, image := range c.ContainerImageNames {
+		if err := checkImageName(property+".containerImageNames", image); err != nil {
+			return err
+		}
+	}
 	for i := range c.ContainerRegistries {
 		if err := c.ContainerRegistries[i].check(property + ".containerRegistries"); err != nil {
 			return err
@@ -84,16 +90,24 @@ func (r *containerRegistry) check(property string) error {
 	return nil
 }
 
+// checkImageName refuses what the engine's client would take for something else.
+func checkImageName(property, name string) error {
+	switch {
+	case name == "":
+		return missingProperty(property)
+	case strings.HasPrefix(name, "-"):
+		return invalidProperty(property, name, "it is not the name of an image")
+	}
+	return nil
+}
+
 // complete checks the settings, if there are any, and fills in the defaults.
 func (c *containerSettings) complete(property string) error {
 	if c == nil {
 		return nil
 	}
-	if c.ImageName == "" {
-		return missingProperty(property + ".imageName")
-	}
-	if strings.HasPrefix(c.ImageName, "-") {
-		return invalidProperty(property+".imageName", c.ImageName, "it is not the name of an image")
+	if err := checkImageName(property+".imageName", c.ImageName); err != nil {
+		return err
 	}
 	if err := oneOf(property+".workingDirectory", &c.WorkingDirectory, taskDirectory, imageDirectory); err != nil {
 		return err
@@ -131,7 +145,7 @@ func (s *Service) contain(command *node.Task, p *pool, nodeID, preparation strin
 	s.noteContainers()
 	command.Container = &node.Container{
 		Image: c.ImageName, Options: c.ContainerRunOptions, ImageDirectory: c.WorkingDirectory == imageDirectory,
-		Mounts: s.mounts(command, nodeID, preparation, c), Registry: configuration.registry(c),
+		Mounts: s.mounts(command, nodeID, preparation, c), Registry: configuration.registryOf(c),
 		Owner: s.nodesDir(), Scratch: s.trashDir(),
 	}
 }
@@ -152,15 +166,34 @@ func (c *vmConfiguration) containers() *containerConfiguration {
 	return c.ContainerConfiguration
 }
 
-// registry is the account for a task's image: its own, or the pool's for the
-// registry that the image's name begins with.
-func (c *containerConfiguration) registry(task *containerSettings) *node.Registry {
+// prefetch has a node have its pool's images before anything runs there.
+func (s *Service) prefetch(ctx context.Context, n *computeNode, p *pool) error {
+	c := p.VirtualMachineConfiguration.containers()
+	if c == nil {
+		return nil
+	}
+	for _, image := range c.ContainerImageNames {
+		if err := s.machine.Pull(ctx, image, c.registry(image), s.trashDir(), filepath.Join(s.nodeDir(n.ID), "startup")); err != nil {
+			return err
+		}
+		s.nodeLogs.note(n.ID, s.clock.now(), "has the container image %s", image)
+	}
+	return nil
+}
+
+// registryOf is the account for a task's image: its own, or the pool's.
+func (c *containerConfiguration) registryOf(task *containerSettings) *node.Registry {
 	if r := task.Registry; r != nil && r.UserName != "" {
 		return &node.Registry{Server: r.RegistryServer, User: r.UserName, Password: r.Password}
 	}
+	return c.registry(task.ImageName)
+}
+
+// registry is the pool's account for the registry that the image's name begins with.
+func (c *containerConfiguration) registry(image string) *node.Registry {
 	for _, r := range c.ContainerRegistries {
 		server := strings.TrimPrefix(strings.TrimPrefix(r.RegistryServer, "https://"), "http://")
-		if r.UserName != "" && (server == "" || strings.HasPrefix(task.ImageName, strings.TrimSuffix(server, "/")+"/")) {
+		if r.UserName != "" && (server == "" || strings.HasPrefix(image, strings.TrimSuffix(server, "/")+"/")) {
 			return &node.Registry{Server: r.RegistryServer, User: r.UserName, Password: r.Password}
 		}
 	}

@@ -49,16 +49,38 @@ func (s *Service) boot(key int64) {
 		delete(s.boots.byNode, key)
 		s.boots.mu.Unlock()
 		if err != nil && ctx.Err() == nil {
-			s.log.Error("a node could not be started", "node", key, "error", err)
+			s.failBoot(key, err)
 		}
 	})
 }
 
+// failBoot makes a node unusable that could not be started.
+func (s *Service) failBoot(key int64, cause error) {
+	n, err := s.changeNode(key, func(c *change, n *computeNode, _ *pool) error {
+		n.Back, n.Errors = 0, append(n.Errors, bootError(cause))
+		c.then(func() { s.nodeLogs.note(n.ID, c.now, "could not be started: %v", cause) })
+		return c.goDown(n, unusable, loseTasks)
+	})
+	if s.ctx.Err() != nil || n == nil && err == nil {
+		return
+	}
+	s.log.Error("a node could not be started", "node", key, "error", errors.Join(cause, err))
+}
+
+// bootError is what the node shows of it.
+func bootError(cause error) nodeError {
+	var failure *node.Failure
+	if !errors.As(cause, &failure) {
+		return nodeError{Code: "Unknown", Message: cause.Error()}
+	}
+	info := failureOf(failure)
+	return nodeError{Code: info.Code, Message: info.Message, ErrorDetails: info.Details}
+}
+
 func (s *Service) bootNode(ctx context.Context, key int64) error {
-	var poolID string
-	var accounts bool
-	n, err := s.changeNode(key, func(c *change, n *computeNode, p *pool) error {
-		poolID, accounts = p.ID, len(p.UserAccounts) > 0
+	var p *pool
+	n, err := s.changeNode(key, func(c *change, n *computeNode, its *pool) error {
+		p = its
 		n.move(starting, c.now)
 		n.LastBootTime, n.StartTask, n.StartTaskInfo = c.now, p.StartTask, nil
 		n.CertificateReferences = p.CertificateReferences
@@ -67,22 +89,19 @@ func (s *Service) bootNode(ctx context.Context, key int64) error {
 	if err != nil || n == nil {
 		return err
 	}
-	if err := s.endDaemons(n.ID); err != nil {
+	if err := s.furnish(n, p); err != nil {
 		return err
 	}
-	if err := s.makeNodeDirectories(n.ID, accounts); err != nil {
-		return fmt.Errorf("make the directories of node %s: %w", n.ID, err)
-	}
-	if err := s.installCertificates(n); err != nil {
-		return fmt.Errorf("install the certificates of node %s: %w", n.ID, err)
-	}
-	mishap := s.nodeMishap(poolID, n)
+	mishap := s.nodeMishap(p.ID, n)
 	if err := s.pause(ctx, s.opts.BootTime+mishap.delay()); err != nil {
+		return err
+	}
+	if err := s.prefetch(ctx, n, p); err != nil {
 		return err
 	}
 	waits := n.StartTask != nil && *n.StartTask.WaitForSuccess
 	if !waits {
-		s.befall(poolID, n, mishap)
+		s.befall(p.ID, n, mishap)
 	}
 	if n.StartTask == nil {
 		return s.openNode(key)
@@ -91,7 +110,21 @@ func (s *Service) bootNode(ctx context.Context, key int64) error {
 		return err
 	}
 	if waits {
-		s.befall(poolID, n, mishap)
+		s.befall(p.ID, n, mishap)
+	}
+	return nil
+}
+
+// furnish gives a node what is on its disk before anything runs there.
+func (s *Service) furnish(n *computeNode, p *pool) error {
+	if err := s.endDaemons(n.ID); err != nil {
+		return err
+	}
+	if err := s.makeNodeDirectories(n.ID, len(p.UserAccounts) > 0); err != nil {
+		return fmt.Errorf("make the directories of node %s: %w", n.ID, err)
+	}
+	if err := s.installCertificates(n); err != nil {
+		return fmt.Errorf("install the certificates of node %s: %w", n.ID, err)
 	}
 	return nil
 }

@@ -54,9 +54,15 @@ func TestStateSurvivesReopening(t *testing.T) {
 
 func (w *world) pidFrom(name string) int {
 	w.t.Helper()
+	return pidFrom(w.t, filepath.Join(w.dir, "nodes", name))
+}
+
+// pidFrom waits until a process has written its id to a file.
+func pidFrom(t testing.TB, file string) int {
+	t.Helper()
 	pid := 0
-	eventually(w.t, "the process has written its id", func() bool {
-		text, _ := os.ReadFile(filepath.Join(w.dir, "nodes", name))
+	eventually(t, "the process has written its id", func() bool {
+		text, _ := os.ReadFile(file)
 		pid, _ = strconv.Atoi(strings.TrimSpace(string(text)))
 		return pid > 0
 	})

@@ -78,7 +78,7 @@ func (m *Machine) runContainer(ctx context.Context, d *directory, t Task, out ou
 	if err != nil {
 		return nil, err
 	}
-	e, err := m.openEngine(t)
+	e, err := m.openEngine(c.Scratch, t.Dir)
 	if err != nil {
 		return nil, err
 	}
@@ -231,7 +231,7 @@ func containerFailure(code, message string, err error) error {
 // RemoveContainers removes what is left of owner's containers, by a service
 // that has died since.
 func (m *Machine) RemoveContainers(owner string) error {
-	e, err := m.openEngine(Task{Container: &Container{Scratch: os.TempDir()}})
+	e, err := m.openEngine(os.TempDir(), "")
 	if err != nil {
 		return err
 	}

@@ -29,16 +29,18 @@ var clientVariables = []string{
 	"HOME", "PATH", "XDG_RUNTIME_DIR",
 }
 
-func (m *Machine) openEngine(t Task) (*engine, error) {
+// openEngine makes a client that keeps what it has in scratch. taskDir is the
+// directory of the task that it is for, if it is for one.
+func (m *Machine) openEngine(scratch, taskDir string) (*engine, error) {
 	program, err := exec.LookPath(m.docker)
 	if err != nil {
 		return nil, engineMissing(err)
 	}
-	scratch, err := os.MkdirTemp(t.Container.Scratch, "container")
+	own, err := os.MkdirTemp(scratch, "container")
 	if err != nil {
 		return nil, directoryFailure(err)
 	}
-	e := &engine{m: m, program: program, scratch: scratch, environ: []string{taskDirVariable + "=" + t.Dir}}
+	e := &engine{m: m, program: program, scratch: own, environ: []string{taskDirVariable + "=" + taskDir}}
 	for _, entry := range os.Environ() {
 		if name, _, _ := strings.Cut(entry, "="); slices.Contains(clientVariables, name) {
 			e.environ = append(e.environ, entry)
@@ -94,9 +96,25 @@ func (e *engine) login(ctx context.Context, r *Registry) error {
 		args = append(args, r.Server)
 	}
 	if _, err := e.run(ctx, r.Password, args...); err != nil {
-		return firstOf(e.answers(ctx), containerFailure(ContainerInvalidRegistry, "The registry of the task's container could not be logged in to", err))
+		return firstOf(e.answers(ctx), containerFailure(ContainerInvalidRegistry, "The registry of the container image could not be logged in to", err))
 	}
 	return nil
+}
+
+// Pull has the container engine have an image, from r if that is not nil. An
+// image that it has is not pulled. Scratch is a directory that nobody else can
+// read; dir is what [EndOrphansBelow] knows the engine's client by. The error is
+// a [*Failure], or ctx's.
+func (m *Machine) Pull(ctx context.Context, image string, r *Registry, scratch, dir string) error {
+	e, err := m.openEngine(scratch, dir)
+	if err != nil {
+		return err
+	}
+	defer e.close()
+	if err := e.login(ctx, r); err != nil {
+		return firstOf(ctx.Err(), err)
+	}
+	return firstOf(ctx.Err(), e.haveImage(ctx, image))
 }
 
 // haveImage pulls an image that the engine does not have.
@@ -108,7 +126,7 @@ func (e *engine) haveImage(ctx context.Context, image string) error {
 		return err
 	}
 	if _, err := e.run(ctx, "", "pull", "--quiet", image); err != nil {
-		return containerFailure(ContainerInvalidImage, "The image "+image+" of the task's container could not be pulled", err)
+		return containerFailure(ContainerInvalidImage, "The container image "+image+" could not be pulled", err)
 	}
 	return nil
 }
