@@ -20,6 +20,7 @@ const (
 	InputChanged    = "InputChanged"    // a file is not what it was when it was listed
 	AccessDenied    = "AccessDenied"    // the credentials do not suffice for the first thing that was asked
 	OutputChanged   = "OutputChanged"   // a blob is not what the results say of it
+	RecordBroken    = "RecordBroken"    // a task's record of its files is not what its script writes
 )
 
 // fail says to Temporal what went wrong while doing something to a resource:

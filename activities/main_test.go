@@ -179,7 +179,7 @@ func (w *world) waitInput(files int64) WaitInput {
 }
 
 func (w *world) gatherInput(files int64) GatherInput {
-	return GatherInput{Job: w.id, Task: w.task, OutputContainer: w.out(), Files: files}
+	return GatherInput{Job: w.id, Task: w.task, InputContainer: w.in(), OutputContainer: w.out(), Files: files}
 }
 
 // prepared has the files uploaded, and a job on a pool of nodes.

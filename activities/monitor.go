@@ -23,6 +23,8 @@ type WaitInput struct {
 	Pool    string `json:"pool"`
 	OwnPool bool   `json:"ownPool"` // the run created it, so nobody else will mend it
 	Files   int64  `json:"files"`
+	// PerTask is how many files share a task; 0 is 1.
+	PerTask int64 `json:"perTask,omitempty"`
 	// Lease of a pool of the run's own is renewed while the wait lasts.
 	Lease Lease `json:"lease,omitzero"`
 	// Tolerated is how many files may fail; one more ends the wait. Nil: any number.
@@ -123,8 +125,9 @@ func (w *wait) lookAtJob(ctx context.Context, seen *sight) error {
 	if err := fail(err, "count the tasks of job %s", in.Job); err != nil {
 		return unlessGone(err)
 	}
-	seen.counts = countsOf(counts.TaskCounts, in.Files)
-	seen.failure = w.tooManyFailures(seen.counts)
+	tasks := countsOf(counts.TaskCounts, in.Files)
+	seen.counts = filesOf(tasks, in.PerTask)
+	seen.failure = w.tooManyFailures(tasks) // of several files, one failed at least
 	switch state := value(job.State); state {
 	case azbatch.JobStateCompleted:
 		seen.done = true
@@ -213,6 +216,22 @@ func endedEarly(job string, info *azbatch.JobExecutionInfo) *workload.Failure {
 	default:
 		return &workload.Failure{Code: reason, Message: fmt.Sprintf("job %s was terminated before its tasks were done (%s)", job, reason)}
 	}
+}
+
+// filesOf makes counts of tasks, each of several files, those of files: what the
+// run's progress is told in. Which files of a task failed is not known before
+// its record is read.
+func filesOf(c workload.Counts, perTask int64) workload.Counts {
+	left := c.Total
+	take := func(tasks int64) int64 {
+		n := min(tasks*perTask, left)
+		left -= n
+		return n
+	}
+	if perTask > 1 {
+		c.Succeeded, c.Failed, c.Running, c.Active = take(c.Succeeded), take(c.Failed), take(c.Running), take(c.Active)
+	}
+	return c
 }
 
 func countsOf(c *azbatch.TaskCounts, total int64) workload.Counts {

@@ -18,6 +18,7 @@ import (
 type GatherInput struct {
 	Job             string        `json:"job"`
 	Task            workload.Task `json:"task"`
+	InputContainer  string        `json:"inputContainer,omitempty"`
 	OutputContainer string        `json:"outputContainer"`
 	Files           int64         `json:"files"`
 }
@@ -79,15 +80,26 @@ func (g *gathering) part(ctx context.Context, part int, last bool, inputs []work
 	if err != nil {
 		return err
 	}
+	groups, err := g.groupsOf(g.in.Task, g.in.InputContainer, g.in.OutputContainer, inputs)
+	if err != nil {
+		return err
+	}
+	records, err := g.recordsOf(ctx, groups)
+	if err != nil {
+		return err
+	}
 	results := make([]workload.Result, 0, len(inputs))
-	for _, input := range inputs {
-		result, err := g.resultOf(ctx, input, tasks[workload.TaskID(input.Index)])
-		if err != nil {
-			return err
+	for _, group := range groups {
+		id := workload.TaskID(group[0].Index)
+		for _, input := range group {
+			result, err := g.resultOf(ctx, input, id, tasks[id], records[id])
+			if err != nil {
+				return err
+			}
+			g.count(ctx, &result)
+			g.progress.update(func(p *workload.Progress) { p.Files++ })
+			results = append(results, result)
 		}
-		g.count(ctx, &result)
-		g.progress.update(func(p *workload.Progress) { p.Files++ })
-		results = append(results, result)
 	}
 	parts := transfer.Parts[workload.Result]{Container: g.Storage.Container(g.in.OutputContainer), Prefix: resultsPrefix}
 	return fail(parts.Write(ctx, part, last, results), "write results to container %s", g.in.OutputContainer)
@@ -115,9 +127,10 @@ func (g *gathering) tasksOf(ctx context.Context, inputs []workload.Input) (map[s
 }
 
 // resultOf says what became of one input. The zero Task stands for one that
-// was never submitted.
-func (g *gathering) resultOf(ctx context.Context, input workload.Input, task azbatch.Task) (workload.Result, error) {
-	result := workload.Result{Index: input.Index, Name: input.Name, TaskID: workload.TaskID(input.Index), State: workload.TaskUnfinished}
+// was never submitted; record is of a task of several inputs, and nil if it
+// left none.
+func (g *gathering) resultOf(ctx context.Context, input workload.Input, taskID string, task azbatch.Task, record record) (workload.Result, error) {
+	result := workload.Result{Index: input.Index, Name: input.Name, TaskID: taskID, State: workload.TaskUnfinished}
 	if logs := logsOf(result.TaskID); g.blobs.has(logs + "/stderr.txt") {
 		result.Logs = logs
 	}
@@ -131,7 +144,11 @@ func (g *gathering) resultOf(ctx context.Context, input workload.Input, task azb
 		}
 	}
 	if value(task.State) == azbatch.TaskStateCompleted {
-		if err := g.completed(ctx, input, task, &result); err != nil {
+		complete := g.completed
+		if record != nil {
+			complete = record.completed(g)
+		}
+		if err := complete(ctx, input, task, &result); err != nil {
 			return result, err
 		}
 	}
@@ -161,11 +178,15 @@ func (g *gathering) completed(ctx context.Context, input workload.Input, task az
 			result.State = workload.TaskUnfinished
 		}
 	case missing != "":
-		result.Failure = &workload.Failure{Code: "OutputMissing", Message: "its task succeeded, but " + missing + " is not in the output container: the command did not write it, or it was lost after its upload"}
+		result.Failure = outputMissing(missing)
 	default:
 		result.State = workload.TaskSucceeded
 	}
 	return nil
+}
+
+func outputMissing(name string) *workload.Failure {
+	return &workload.Failure{Code: "OutputMissing", Message: "its task succeeded, but " + name + " is not in the output container: the command did not write it, or it was lost after its upload"}
 }
 
 // ranOutOfTime tells a task that reached its own maxWallClockTime from one that
@@ -242,7 +263,13 @@ func (g *gathering) stderr(ctx context.Context, result workload.Result) string {
 		return ""
 	}
 	blob := result.Logs + "/stderr.txt"
-	text, err := transfer.Tail(ctx, g.Storage.Container(g.in.OutputContainer), blob, stderrTail)
+	var text string
+	var err error
+	if s := result.Stderr; s != nil {
+		text, err = transfer.TailOf(ctx, g.Storage.Container(g.in.OutputContainer), blob, s.From, s.To, stderrTail)
+	} else {
+		text, err = transfer.Tail(ctx, g.Storage.Container(g.in.OutputContainer), blob, stderrTail)
+	}
 	if err != nil {
 		return fmt.Sprintf("(%s could not be read: %s)", blob, azure.Explain(err))
 	}

@@ -2,7 +2,6 @@ package activities
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -11,11 +10,8 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/Azure/azure-sdk-for-go/sdk/batch/azbatch"
-	"go.temporal.io/sdk/activity"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/durabatch/durabatch/azure"
-	"github.com/durabatch/durabatch/transfer"
 	"github.com/durabatch/durabatch/workload"
 )
 
@@ -26,10 +22,10 @@ const (
 	maxBytesPerRequest = 900_000
 	submittersAtOnce   = 8
 	maxAddAttempts     = 5 // in less than a heartbeat timeout; then Temporal tries
-	tasksPerWave       = maxTasksPerRequest * submittersAtOnce
 )
 
-// SubmitInput says which tasks there are to be, one for each input.
+// SubmitInput says which tasks there are to be, one for each input or for each
+// group of inputs.
 type SubmitInput struct {
 	Job             string        `json:"job"`
 	Task            workload.Task `json:"task"`
@@ -42,7 +38,7 @@ type SubmitInput struct {
 	outputsURL string // with its signature, so never part of the input
 }
 
-// SubmitResult counts the job's tasks.
+// SubmitResult counts the inputs that the job's tasks are for.
 type SubmitResult struct {
 	Tasks int64 `json:"tasks"`
 }
@@ -56,27 +52,12 @@ func (a *Activities) Submit(ctx context.Context, in SubmitInput) (SubmitResult, 
 		return SubmitResult{}, fail(err, "sign the address of container %s", in.OutputContainer)
 	}
 	in.outputsURL = outputsURL
-	progress := resume(ctx, "submit", in.Files)
-	// An attempt before this one may have added the last task and no more.
-	for last := progress.Files >= in.Files; !last; {
-		wave, next, end, err := a.nextWave(ctx, in, progress.Part)
-		if err != nil {
-			return SubmitResult{}, err
-		}
-		err = a.submit(ctx, in, wave)
-		if hasCode(err, azure.CodeJobCompleted, azure.CodeJobBeingTerminated) {
-			return SubmitResult{Tasks: progress.Files}, nil // Wait finds out what ended it
-		}
-		if err != nil {
-			return SubmitResult{}, err
-		}
-		progress.Part, progress.Files, last = next, progress.Files+int64(len(wave)), end
-		activity.RecordHeartbeat(ctx, progress)
-		if len(wave) == 0 {
-			if err := pause(ctx, 250*time.Millisecond); err != nil {
-				return SubmitResult{}, err
-			}
-		}
+	added, err := a.submitAll(ctx, in)
+	if hasCode(err, azure.CodeJobCompleted, azure.CodeJobBeingTerminated) {
+		return SubmitResult{Tasks: added}, nil // Wait finds out what ended it
+	}
+	if err != nil {
+		return SubmitResult{}, err
 	}
 	_, err = a.Batch.UpdateJob(ctx, in.Job, azbatch.UpdateJobContent{
 		OnAllTasksComplete: to.Ptr(azbatch.OnAllTasksCompleteTerminateJob),
@@ -84,64 +65,7 @@ func (a *Activities) Submit(ctx context.Context, in SubmitInput) (SubmitResult, 
 	if hasCode(err, azure.CodeJobCompleted, azure.CodeJobBeingTerminated) {
 		err = nil // an earlier attempt told it, and it ended since
 	}
-	return SubmitResult{Tasks: progress.Files}, fail(err, "tell job %s to end with its tasks", in.Job)
-}
-
-// nextWave reads the parts that are there from part on, up to what is
-// submitted at once. It answers where to go on, and whether that is the end.
-func (a *Activities) nextWave(ctx context.Context, in SubmitInput, part int) (wave []workload.Input, next int, last bool, err error) {
-	prefix := manifestPrefix
-	if in.FollowList {
-		prefix = listPrefix
-	}
-	parts := a.inputParts(in.OutputContainer, prefix)
-	for !last && len(wave) < tasksPerWave {
-		inputs, end, err := parts.Read(ctx, part)
-		if errors.Is(err, transfer.ErrNoPart) {
-			break
-		}
-		if err != nil {
-			return nil, part, false, fail(err, "read the manifest in container %s", in.OutputContainer)
-		}
-		wave, part, last = append(wave, inputs...), part+1, end
-	}
-	return wave, part, last, nil
-}
-
-// submit adds tasks for inputs, several requests at once.
-func (a *Activities) submit(ctx context.Context, in SubmitInput, inputs []workload.Input) error {
-	requests, ctx := errgroup.WithContext(ctx)
-	requests.SetLimit(submittersAtOnce)
-	var group []azbatch.CreateTaskContent
-	bytes := 0
-	send := func() {
-		tasks := group
-		group, bytes = nil, 0
-		requests.Go(func() error { return a.addTasks(ctx, in.Job, tasks) })
-	}
-	for _, input := range inputs {
-		task, err := a.taskBody(ctx, in, input)
-		if err != nil {
-			return errors.Join(err, requests.Wait())
-		}
-		size, err := bodySize(task)
-		if err != nil {
-			return errors.Join(err, requests.Wait())
-		}
-		if len(group) == maxTasksPerRequest || (len(group) > 0 && bytes+size > maxBytesPerRequest) {
-			send()
-		}
-		group, bytes = append(group, task), bytes+size
-	}
-	if len(group) > 0 {
-		send()
-	}
-	return requests.Wait()
-}
-
-func bodySize(task azbatch.CreateTaskContent) (int, error) {
-	body, err := json.Marshal(task)
-	return len(body) + 1, err
+	return SubmitResult{Tasks: added}, fail(err, "tell job %s to end with its tasks", in.Job)
 }
 
 // addTasks sends one request and reads its answer task by task. What the

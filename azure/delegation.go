@@ -63,3 +63,7 @@ func (d *delegationSigner) credential(ctx context.Context, expiry, now time.Time
 	d.cred, d.until = cred, until
 	return cred, nil
 }
+
+// length is that of a keySigner's parameters and of ske, skoid, sks, skt,
+// sktid and skv.
+func (d *delegationSigner) length() int { return 180 + 180 }

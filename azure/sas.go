@@ -76,6 +76,8 @@ func (s *Storage) signature(ctx context.Context, values sas.BlobSignatureValues)
 // signer signs with one kind of credential.
 type signer interface {
 	sign(ctx context.Context, values sas.BlobSignatureValues, now time.Time) (sas.QueryParameters, error)
+	// length bounds what a signature adds to a URL, in characters.
+	length() int
 }
 
 type keySigner struct{ cred *sas.SharedKeyCredential }
@@ -83,3 +85,14 @@ type keySigner struct{ cred *sas.SharedKeyCredential }
 func (k keySigner) sign(_ context.Context, values sas.BlobSignatureValues, _ time.Time) (sas.QueryParameters, error) {
 	return values.SignWithSharedKey(k.cred)
 }
+
+// AddressLength bounds the length of what a node is told of a blob or, without
+// one, of a container: its URL with a signature, or with the resource id of an
+// identity.
+func (s *Storage) AddressLength(container, blob string) int {
+	return len(s.BlobURL(container, blob)) + 1 + s.sign.length()
+}
+
+// length is that of the parameters se, sig, sp, spr, sr and sv, with all that
+// must be escaped in them; an identity's resource id is a little longer.
+func (k keySigner) length() int { return 260 }

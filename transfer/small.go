@@ -45,6 +45,24 @@ func Tail(ctx context.Context, c *container.Client, blob string, n int64) (strin
 	return strings.ToValidUTF8(string(content), ""), nil
 }
 
+// TailOf is as Tail, of the part of the blob from from, up to and without to.
+func TailOf(ctx context.Context, c *container.Client, blob string, from, to, n int64) (string, error) {
+	from = max(from, to-n)
+	if from >= to {
+		return "", nil
+	}
+	s, err := open(ctx, c, blob, from, to-from, "")
+	if err != nil {
+		return "", fmt.Errorf("read bytes %d to %d of blob %q: %w", from, to, blob, err)
+	}
+	defer s.body.Close()
+	content, err := io.ReadAll(io.LimitReader(s.body, to-from))
+	if err != nil {
+		return "", fmt.Errorf("read bytes %d to %d of blob %q: %w", from, to, blob, err)
+	}
+	return strings.ToValidUTF8(string(content), ""), nil
+}
+
 func tail(ctx context.Context, c *container.Client, blob string, n int64) ([]byte, error) {
 	p, ok, err := stat(ctx, c, blob)
 	if err != nil {

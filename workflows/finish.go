@@ -81,7 +81,8 @@ func (r *run) gather(ctx workflow.Context, report *workload.Report) {
 	}
 	var gathered activities.GatherResult
 	err := r.do(ctx, StepGather, withinBound("gather the results of "+files(r.status.Files), gatherBound), act.Gather, activities.GatherInput{
-		Job: r.status.Resources.Job, Task: r.workload.Task, OutputContainer: r.status.Resources.OutputContainer, Files: r.status.Files,
+		Job: r.status.Resources.Job, Task: r.workload.Task, Files: r.status.Files,
+		InputContainer: r.status.Resources.InputContainer, OutputContainer: r.status.Resources.OutputContainer,
 	}, &gathered)
 	if err != nil {
 		r.note("the results could not be gathered: " + reasonOf(err))

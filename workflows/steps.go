@@ -119,11 +119,20 @@ func (r *run) beginSubmit(ctx workflow.Context) workflow.Future {
 	})
 }
 
+// perTask is how many files share a task; it is left out of history where each
+// has its own.
+func perTask(task workload.Task) int64 {
+	if n := task.GroupSize(); n > 1 {
+		return int64(n)
+	}
+	return 0
+}
+
 func (r *run) beginWait(ctx workflow.Context) workflow.Future {
 	names := r.status.Resources
 	summary := fmt.Sprintf("wait for %s, until %s at the latest", tasks(r.status.Files), r.status.Deadline.UTC().Format("2006-01-02 15:04:05 MST"))
 	return r.begin(ctx, StepWait, atLength(summary), act.Wait, activities.WaitInput{
-		Owner: r.owner, Job: names.Job, Pool: names.Pool, OwnPool: r.ownsPool(), Files: r.status.Files,
+		Owner: r.owner, Job: names.Job, Pool: names.Pool, OwnPool: r.ownsPool(), Files: r.status.Files, PerTask: perTask(r.workload.Task),
 		OutputContainer: names.OutputContainer, Tolerated: r.stopsAfter(),
 		Lease: activities.Lease{
 			Length: r.workload.Pool.Lease, DedicatedNodes: r.workload.Pool.DedicatedNodes, SpotNodes: r.workload.Pool.SpotNodes,

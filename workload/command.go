@@ -167,6 +167,11 @@ func covers(n syntax.Node, m marker) bool {
 
 // whyUnsafe is what around a marker keeps its quotes from protecting a name.
 func whyUnsafe(path []syntax.Node, m marker) string {
+	if m.placeholder == "inputs" || m.placeholder == "outputs" {
+		if !areWords(path) {
+			return "is several words: it can be arguments of a command, the words of a for loop or the elements of an array, and no part of another word"
+		}
+	}
 	for i, n := range path {
 		var inner syntax.Node
 		if i+1 < len(path) {
@@ -177,6 +182,24 @@ func whyUnsafe(path []syntax.Node, m marker) string {
 		}
 	}
 	return ""
+}
+
+// areWords says whether what path ends in stands where any number of words may.
+func areWords(path []syntax.Node) bool {
+	if len(path) < 3 {
+		return false
+	}
+	word, ok := path[len(path)-2].(*syntax.Word)
+	if !ok || len(word.Parts) != 1 {
+		return false
+	}
+	switch around := path[len(path)-3].(type) {
+	case *syntax.CallExpr:
+		return len(around.Args) > 0 && around.Args[0] != word
+	case *syntax.WordIter, *syntax.ArrayElem:
+		return true
+	}
+	return false
 }
 
 // unsafeIn judges one node around the marker; inner is the next one towards it.

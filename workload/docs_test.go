@@ -40,6 +40,10 @@ func put(w map[string]any, key string, value any) {
 	switch {
 	case key == "image":
 		pool[key] = value
+	case key == "task":
+		for k, v := range value.(map[string]any) {
+			task[k] = v
+		}
 	case key == "outputs" && several:
 		delete(task, "output")
 		task[key] = value

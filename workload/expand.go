@@ -2,6 +2,7 @@ package workload
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -47,8 +48,10 @@ func (t Task) Expand(index int64, name string) (Expansion, error) {
 
 // expander is a task with its templates parsed.
 type expander struct {
-	command template
-	outputs []outputTemplate
+	command  template
+	grouped  bool // inputs share a working directory
+	together bool // the command is of a group, and no one input's
+	outputs  []outputTemplate
 }
 
 type outputTemplate struct {
@@ -57,9 +60,9 @@ type outputTemplate struct {
 }
 
 func newExpander(t Task) (*expander, error) {
-	e := &expander{}
+	e := &expander{grouped: t.GroupSize() > 1, together: t.Together()}
 	var err error
-	if e.command, err = parseTemplate(t.Command, commandPlaceholders); err != nil {
+	if e.command, err = parseTemplate(t.Command, t.commandPlaceholders()); err != nil {
 		return nil, fmt.Errorf("task.command: %w", err)
 	}
 	outputs := t.Outputs
@@ -85,6 +88,9 @@ func (e *expander) expand(index int64, name string) (Expansion, error) {
 	if err := checkInputName(name); err != nil {
 		return Expansion{}, err
 	}
+	if e.grouped && isReserved(name) {
+		return Expansion{}, fmt.Errorf("input %q: with task.files, what lies below %s in the working directory is the run's own; rename it", name, Reserved)
+	}
 	values := inputValues(index, name)
 	var x Expansion
 	for _, o := range e.outputs {
@@ -103,6 +109,9 @@ func (e *expander) expand(index int64, name string) (Expansion, error) {
 		}
 		x.Outputs = append(x.Outputs, out)
 	}
+	if e.together {
+		return x, nil
+	}
 	if e.command.uses("output") {
 		file := firstFile(x.Outputs)
 		if file == "" {
@@ -110,7 +119,7 @@ func (e *expander) expand(index int64, name string) (Expansion, error) {
 		}
 		values["output"] = "./" + file
 	}
-	x.Command = makeDirs(x.Outputs, path.Dir(name)) +
+	x.Command = makeDirs(x.Outputs, map[string]bool{path.Dir(name): true}) +
 		e.command.render(func(p string) string { return values[p] }, shellQuote)
 	if len(x.Command) > maxCommand {
 		return Expansion{}, fmt.Errorf("input %q: its command has %d bytes, at most %d are possible; move the script into a resource file",
@@ -168,10 +177,11 @@ func firstFile(outputs []ExpandedOutput) string {
 }
 
 // makeDirs is the line of the command that makes the directories the output
-// files need. The input's own is there: the input is in it.
-func makeDirs(outputs []ExpandedOutput, inputDir string) string {
+// files need. Those of inputs are there: the inputs are in them.
+func makeDirs(outputs []ExpandedOutput, inputDirs map[string]bool) string {
 	var b strings.Builder
-	seen := map[string]bool{".": true, inputDir: true}
+	seen := maps.Clone(inputDirs)
+	seen["."] = true
 	for _, o := range outputs {
 		dir := path.Dir(o.File)
 		if o.File == "" || seen[dir] {

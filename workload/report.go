@@ -31,9 +31,9 @@ type Input struct {
 // Result is what became of one input: one line of JSON Lines in Blob.
 type Result struct {
 	Index    int64        `json:"index"`
-	Name     string       `json:"name"` // the input's true name
-	TaskID   string       `json:"taskId"`
-	State    string       `json:"state"` // succeeded, failed or unfinished
+	Name     string       `json:"name"`   // the input's true name
+	TaskID   string       `json:"taskId"` // others may share it, see Task.Files
+	State    string       `json:"state"`  // succeeded, failed or unfinished
 	ExitCode *int32       `json:"exitCode,omitempty"`
 	Attempts int32        `json:"attempts"` // how often the command was started, by what Batch counts
 	Node     string       `json:"node,omitempty"`
@@ -42,6 +42,16 @@ type Result struct {
 	Outputs  []OutputBlob `json:"outputs,omitempty"`
 	Failure  *Failure     `json:"failure,omitempty"`
 	Logs     string       `json:"logs,omitempty"` // prefix in the output container of stdout.txt and stderr.txt
+	// Of a file that shared its task with others: where in those two what its
+	// own command wrote is. Absent: it is not known, or all of it is.
+	Stdout *Span `json:"stdout,omitempty"`
+	Stderr *Span `json:"stderr,omitempty"`
+}
+
+// Span is a part of a blob, in bytes: from the one, up to and without the other.
+type Span struct {
+	From int64 `json:"from"`
+	To   int64 `json:"to"`
 }
 
 // The values of Result.State.

@@ -44,6 +44,7 @@ func (c *check) checkTask(w *Workload) {
 	t := &w.Task
 	c.checkOutputs(t)
 	c.checkTaskCommand(t)
+	c.checkGroup(t)
 	c.checkEnvironment("task.environment", t.Environment)
 	c.checkResourceFiles("task.resourceFiles", t.ResourceFiles)
 	slots := max(w.Pool.TaskSlots, 1)
@@ -55,7 +56,7 @@ func (c *check) checkTask(w *Workload) {
 
 func (c *check) checkTaskCommand(t *Task) {
 	const field = "task.command"
-	command, err := parseTemplate(t.Command, commandPlaceholders)
+	command, err := parseTemplate(t.Command, t.commandPlaceholders())
 	if err != nil {
 		c.rule(field, err.Error())
 		return
@@ -63,8 +64,10 @@ func (c *check) checkTaskCommand(t *Task) {
 	c.checkNoSecret(field, t.Command)
 	c.checkScript(field, command)
 	file := slices.ContainsFunc(t.Outputs, func(o Output) bool { return o.File != "" })
-	if command.uses("output") && t.Output == "" && !file {
-		c.rule(field, "{{output}} stands for the first output with file; there is none", field, "task.output", "task.outputs")
+	for _, p := range []string{"output", "outputs"} {
+		if command.uses(p) && t.Output == "" && !file {
+			c.rule(field, "{{"+p+"}} stands for the first output with file; there is none", field, "task.output", "task.outputs")
+		}
 	}
 }
 
@@ -81,7 +84,7 @@ func (c *check) checkScript(field string, command template) {
 	}
 }
 
-var aPlaceholder = regexp.MustCompile(`\{\{\s*(` + strings.Join(commandPlaceholders, "|") + `)\s*\}\}`)
+var aPlaceholder = regexp.MustCompile(`\{\{\s*(` + strings.Join(slices.Concat(groupPlaceholders, commandPlaceholders), "|") + `)\s*\}\}`)
 
 // checkPlain judges text that is the same for every file.
 func (c *check) checkPlain(field, text string) {

@@ -10,6 +10,8 @@ import (
 var (
 	commandPlaceholders = []string{"input", "output", "stem", "name", "ext", "dir", "index"}
 	outputPlaceholders  = []string{"stem", "name", "ext", "dir", "index"}
+	// Of a command that takes a whole group of files.
+	groupPlaceholders = []string{"inputs", "outputs", "index"}
 )
 
 // template is text with placeholders, cut into pieces.
@@ -51,7 +53,12 @@ func parseTemplate(text string, allowed []string) (template, error) {
 }
 
 func unknownPlaceholder(name string, allowed []string) error {
-	if slices.Contains(commandPlaceholders, name) {
+	switch {
+	case slices.Contains(groupPlaceholders, name):
+		return fmt.Errorf("{{%s}} is for a command with each: group, which takes several files; known here: %s", name, braced(allowed))
+	case slices.Contains(commandPlaceholders, name) && slices.Contains(allowed, "inputs"):
+		return fmt.Errorf("{{%s}} is of one file, and with each: group the command takes several; known here: %s", name, braced(allowed))
+	case slices.Contains(commandPlaceholders, name):
 		return fmt.Errorf("{{%s}} has no meaning here, only in task.command; known here: %s", name, braced(allowed))
 	}
 	hint := ""

@@ -129,7 +129,8 @@ type Job struct {
 // Task is what is done once for each file.
 type Task struct {
 	// Run by /bin/bash. Placeholders arrive in it shell-quoted: {{input}},
-	// {{output}}, {{stem}}, {{name}}, {{ext}}, {{dir}}, {{index}}.
+	// {{output}}, {{stem}}, {{name}}, {{ext}}, {{dir}}, {{index}}; with each:
+	// group, {{inputs}} and {{outputs}}, one word for each file.
 	Command string `json:"command" jsonschema:"minLength=1,maxLength=32768"`
 	// The file the command writes for each input, relative to the input's own
 	// directory unless it uses {{dir}}; {{output}} in command names it. Short for
@@ -137,7 +138,14 @@ type Task struct {
 	Output string `json:"output,omitempty" jsonschema:"minLength=1,maxLength=1024"`
 	// What the command leaves, when output does not say it all.
 	Outputs []Output `json:"outputs,omitempty" jsonschema:"minItems=1,maxItems=50"`
-	// How often a task that exits with another code than 0 is run again.
+	// How many files share one task, at most: for commands so short that a task
+	// of Batch's for each costs more than they do.
+	Files int32 `json:"files,omitempty" jsonschema:"minimum=1,maximum=1000,default=1"`
+	// With files: whether the command is run once for each file, in order, or
+	// once for the whole group.
+	Each string `json:"each,omitempty" jsonschema:"enum=file,enum=group,default=file"`
+	// How often a task, or with files a single file's command, that exits with
+	// another code than 0 is run again.
 	MaxRetries int32 `json:"maxRetries,omitempty" jsonschema:"minimum=0,maximum=100,default=0"`
 	// Of one try. Default: none but the run's.
 	Timeout Duration `json:"timeout,omitzero"`
@@ -185,8 +193,11 @@ type Cleanup struct {
 	OnDeadline string `json:"onDeadline,omitempty" jsonschema:"enum=delete,enum=keep,default=delete"`
 }
 
-// The values of Output.When, Cleanup.When and Cleanup.OnDeadline.
+// The values of Task.Each, Output.When, Cleanup.When and Cleanup.OnDeadline.
 const (
+	EachFile  = "file"
+	EachGroup = "group"
+
 	OutputOnSuccess = "success"
 	OutputAlways    = "always"
 
