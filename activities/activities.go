@@ -26,6 +26,8 @@ type Activities struct {
 	// Evaluation is how often Batch evaluates the formulas of pools. Default: the
 	// shortest interval there is, five minutes, which is what is asked for.
 	Evaluation time.Duration
+	// Metrics count what is done. Default: nothing is counted.
+	Metrics *Metrics
 	// Runs is Temporal. Without it nothing that is created names its namespace's
 	// id, and Sweep refuses to work.
 	Runs Runs

@@ -49,7 +49,12 @@ func (a *Activities) Fetch(ctx context.Context, in FetchInput) (FetchResult, err
 			fetched.Bytes += d.Size
 		}
 		parts.Go(func() error {
-			err := downloader.Download(ctx, container, downloads, func(transfer.Progress) { progress.update(func(*workload.Progress) {}) })
+			var moved int64
+			err := downloader.Download(ctx, container, downloads, func(p transfer.Progress) {
+				a.Metrics.moves(ctx, received, p.Bytes-moved)
+				moved = p.Bytes
+				progress.update(func(*workload.Progress) {})
+			})
 			if errors.Is(err, transfer.ErrMismatch) || errors.Is(err, transfer.ErrName) {
 				return refuse(OutputChanged, "fetch to %s: %v", in.Directory, err)
 			}

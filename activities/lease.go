@@ -110,6 +110,9 @@ func (w *wait) renew(ctx context.Context, pool azbatch.Pool, seen *sight) {
 		seen.reason = fmt.Sprintf("the lease of pool %s lapsed %s ago, and Batch took its nodes: they are asked for again", w.in.Pool, lapsed.Round(time.Second))
 	}
 	renewed, err := w.setFormula(ctx, w.in.Pool, w.in.Lease.formula(w.in.Lease.until(now, w.evaluation())))
+	if renewed || err != nil {
+		w.Metrics.renewed(ctx, err)
+	}
 	if err != nil {
 		activity.GetLogger(ctx).Warn("the lease of a pool could not be renewed; the next look tries again", "pool", w.in.Pool, "until", until, "error", err)
 		return

@@ -47,6 +47,8 @@ type WaitResult struct {
 // job's own state, which Submit has tied to its tasks.
 func (a *Activities) Wait(ctx context.Context, in WaitInput) (WaitResult, error) {
 	w := wait{Activities: a, in: in, nodeTime: resumeNodeTime(ctx)}
+	levels := watched{metrics: a.Metrics}
+	defer levels.shows(ctx, sight{})
 	for started := time.Now(); ; {
 		seen, err := w.look(ctx)
 		if err != nil {
@@ -55,6 +57,7 @@ func (a *Activities) Wait(ctx context.Context, in WaitInput) (WaitResult, error)
 		if seen.done {
 			w.account(time.Now(), w.nodeTime.VMSize, w.paid)
 		}
+		levels.shows(ctx, seen)
 		activity.RecordHeartbeat(ctx, workload.Progress{
 			Step: "wait", Files: seen.counts.Completed(), Total: in.Files,
 			Counts: seen.counts, Nodes: seen.nodes, Reason: seen.reason,

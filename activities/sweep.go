@@ -115,9 +115,11 @@ func (s *sweep) delete(ctx context.Context, found []Leftover) error {
 	g.SetLimit(sweepers)
 	for i := range found {
 		g.Go(func() error {
-			if err := s.deleteOne(ctx, &found[i]); err != nil {
+			err := s.deleteOne(ctx, &found[i])
+			if err != nil {
 				found[i].Error = err.Error()
 			}
+			s.Metrics.deleted(ctx, found[i].Kind, err)
 			return ctx.Err()
 		})
 	}

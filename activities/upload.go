@@ -124,6 +124,7 @@ func (u *upload) moved(n int, bytes int64) {
 	defer u.mu.Unlock()
 	moved := bytes - u.bytes[n]
 	u.bytes[n] = bytes
+	u.Metrics.moves(u.beat.ctx, sent, moved)
 	u.beat.update(func(p *workload.Progress) { p.Bytes += moved })
 }
 

@@ -42,7 +42,8 @@ func NewBatch(cfg Config) (*azbatch.Client, error) {
 	if _, err := checkEndpoint(cfg.BatchEndpoint, cfg.BatchAccountKey != ""); err != nil {
 		return nil, fmt.Errorf("Batch endpoint: %w", err)
 	}
-	options := clientOptions()
+	options := clientOptions(cfg, BatchService)
+	options.TracingProvider = cfg.Tracing
 	if cfg.BatchAccountKey != "" {
 		return newBatchWithKey(cfg, options)
 	}
@@ -69,12 +70,16 @@ func newBatchWithKey(cfg Config, options azcore.ClientOptions) (*azbatch.Client,
 // clientOptions are those of both services. Two retries bridge a moment's
 // trouble; whoever calls retries beyond that, and can be seen waiting. azcore
 // honours Retry-After, and gives up when it asks for more than MaxRetryDelay.
-func clientOptions() azcore.ClientOptions {
-	return azcore.ClientOptions{
+func clientOptions(cfg Config, service string) azcore.ClientOptions {
+	options := azcore.ClientOptions{
 		Telemetry: policy.TelemetryOptions{ApplicationID: applicationID},
 		Retry:     policy.RetryOptions{MaxRetries: 2, RetryDelay: 500 * time.Millisecond, MaxRetryDelay: 3 * time.Second},
 		Transport: &http.Client{Transport: newTransport(stallTimeout)},
 	}
+	if cfg.Throttled != nil {
+		options.PerRetryPolicies = append(options.PerRetryPolicies, throttleTeller{service, cfg.Throttled})
+	}
+	return options
 }
 
 // newTransport keeps as many idle connections to one host as transfers use at

@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/url"
 	"strings"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/tracing"
 )
 
 // The environment variables that name the accounts.
@@ -30,6 +32,13 @@ type Config struct {
 	// blob endpoint, https://<account>.blob.core.windows.net, for Entra ID.
 	StorageConnectionString string `json:"-"`
 	StorageBlobEndpoint     string
+
+	// Throttled, if there is one, is called for each answer that asked to slow
+	// down, with BatchService or BlobService, by several goroutines at once.
+	Throttled func(service string) `json:"-"`
+	// Tracing, if it is one, gets a span for each call of Batch; the many of Blob
+	// have none.
+	Tracing tracing.Provider `json:"-"`
 }
 
 // ConfigFromEnv reads the variables of both accounts. The error names every

@@ -159,7 +159,7 @@ func batchAt(t *testing.T, handler http.Handler, key string) *azbatch.Client {
 
 func testOptions(t *testing.T) azcore.ClientOptions {
 	t.Helper()
-	options := clientOptions()
+	options := clientOptions(Config{}, BatchService)
 	options.Retry.RetryDelay = time.Millisecond
 	t.Cleanup(options.Transport.(*http.Client).CloseIdleConnections)
 	return options

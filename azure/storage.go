@@ -33,12 +33,12 @@ type Storage struct {
 // reference, Get User Delegation Key).
 func NewStorage(cfg Config) (*Storage, error) {
 	if cfg.StorageConnectionString != "" {
-		return newStorageWithKey(cfg.StorageConnectionString, clientOptions())
+		return newStorageWithKey(cfg.StorageConnectionString, clientOptions(cfg, BlobService))
 	}
 	if _, err := checkEndpoint(cfg.StorageBlobEndpoint, false); err != nil {
 		return nil, fmt.Errorf("blob endpoint: %w", err)
 	}
-	options := clientOptions()
+	options := clientOptions(cfg, BlobService)
 	cred, err := azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{ClientOptions: options})
 	if err != nil {
 		return nil, err

@@ -151,6 +151,7 @@ func (s *stack) down() error {
 		err = errors.Join(fmt.Errorf("local did not stop within %s", stopBound), s.local.Process.Kill())
 		<-s.local.ended
 	}
+	s.local = nil
 	return errors.Join(err, s.endLeftovers())
 }
 

@@ -99,7 +99,7 @@ func (s *stack) worker() part {
 	return part{
 		name:     workerPart,
 		path:     s.programs.worker,
-		env:      withVariables(s.base, s.variables()...),
+		env:      withVariables(withVariables(s.base, s.variables()...), variable{"DURABATCH_LISTEN", loopback(s.ports.Worker)}),
 		answers:  s.workerPolls,
 		grace:    15 * time.Second, // activities that are cut short resume, but whole ones are cheaper
 		orphaned: syscall.SIGKILL,  // all of its state is in Temporal and in Azure

@@ -126,6 +126,8 @@ func (s *stack) blobEndpoint() string {
 	return "http://" + loopback(s.ports.Azurite) + "/" + storageAccount
 }
 
+func (s *stack) metricsAddress() string { return "http://" + loopback(s.ports.Worker) + "/metrics" }
+
 func (s *stack) uiAddress() string { return "http://" + loopback(s.ports.UI) }
 
 // variables are what points a worker, starter and the Temporal CLI at the stack.
@@ -142,6 +144,7 @@ func (s *stack) variables() []variable {
 		// Profiles of the user's may hold another server's TLS and API key.
 		{"TEMPORAL_CONFIG_FILE", os.DevNull},
 		{"DURABATCH_UI", s.uiAddress()},
+		{"DURABATCH_METRICS", s.metricsAddress()},
 	}
 }
 
@@ -163,5 +166,6 @@ func (s *stack) describe(w io.Writer) {
 	fmt.Fprintf(w, "temporal  %s, web UI %s\n", loopback(s.ports.Temporal), s.uiAddress())
 	fmt.Fprintf(w, "azurite   %s\n", s.blobEndpoint())
 	fmt.Fprintf(w, "batch     %s\n", s.batchEndpoint())
+	fmt.Fprintf(w, "metrics   %s\n", s.metricsAddress())
 	fmt.Fprintf(w, "data      %s (logs: *.log; for a shell: . %s)\n", s.dir, filepath.Join(s.dir, "env"))
 }

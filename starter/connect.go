@@ -16,7 +16,9 @@ import (
 	"go.temporal.io/sdk/contrib/envconfig"
 	"go.temporal.io/sdk/log"
 
+	"github.com/durabatch/durabatch/azure"
 	"github.com/durabatch/durabatch/codec"
+	"github.com/durabatch/durabatch/telemetry"
 )
 
 // server is the Temporal that runs are started on.
@@ -24,6 +26,7 @@ type server struct {
 	client.Client
 	address, namespace string
 	ui                 string // address of its web UI, or "" where it is not known
+	traces             telemetry.Traces
 }
 
 // connect finds Temporal by the environment and the profiles that its own CLI
@@ -38,6 +41,13 @@ func (s *starter) connect(ctx context.Context) (*server, error) {
 		return nil, usagef("the key that payloads are encrypted with cannot be used: %w", err)
 	}
 	secrets.ForClient(&options)
+	traces, err := telemetry.NewTraces(ctx, s.environ.Get, "durabatch-starter", azure.Scrub)
+	if err == nil {
+		options.Interceptors, err = traces.Interceptors()
+	}
+	if err != nil {
+		return nil, usagef("the settings of OpenTelemetry (OTEL_*) cannot be used: %w", err)
+	}
 	options.Logger = log.NewStructuredLogger(slog.New(slog.NewTextHandler(s.stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	if options.HostPort == "" {
 		options.HostPort = client.DefaultHostPort
@@ -54,7 +64,15 @@ func (s *starter) connect(ctx context.Context) (*server, error) {
 	if err != nil {
 		return nil, unreachablef("Temporal does not answer at %s: %w. Start it (bin/local up), or set TEMPORAL_ADDRESS", options.HostPort, err)
 	}
-	return &server{Client: c, address: options.HostPort, namespace: options.Namespace, ui: s.webUI(options.HostPort)}, nil
+	return &server{Client: c, address: options.HostPort, namespace: options.Namespace, ui: s.webUI(options.HostPort), traces: traces}, nil
+}
+
+// Close ends the connection and sends the spans of what was done over it.
+func (t *server) Close() {
+	t.Client.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	defer cancel()
+	_ = t.traces.Close(ctx) // nobody waits for a trace that cannot be sent
 }
 
 // webUI is where the web UI of a Temporal is: where DURABATCH_UI says, or, as

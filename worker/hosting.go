@@ -26,7 +26,7 @@ type workers struct {
 	host           string
 }
 
-func newActivities(config azure.Config) (*activities.Activities, error) {
+func newActivities(config azure.Config, counts *activities.Metrics) (*activities.Activities, error) {
 	batch, err := azure.NewBatch(config)
 	if err != nil {
 		return nil, exitf(exitUsage, "the Batch account cannot be used: %w", err)
@@ -36,7 +36,7 @@ func newActivities(config azure.Config) (*activities.Activities, error) {
 		return nil, exitf(exitUsage, "the storage account cannot be used: %w", err)
 	}
 	limits := transfer.Limits{} // their defaults
-	return &activities.Activities{Batch: batch, Storage: storage, Uploader: transfer.NewUploader(limits), Limits: limits}, nil
+	return &activities.Activities{Batch: batch, Storage: storage, Uploader: transfer.NewUploader(limits), Limits: limits, Metrics: counts}, nil
 }
 
 // newWorkers registers everything. A worker that cannot go on says so on fatal.

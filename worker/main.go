@@ -57,7 +57,15 @@ func run(ctx context.Context, args, environ []string, _ io.Reader, _, stderr io.
 
 // serve connects, works and stops.
 func serve(ctx context.Context, settings settings, logger *slog.Logger) error {
-	acts, err := newActivities(settings.azure)
+	watched, err := newMonitor(settings, logger)
+	if err != nil {
+		return err
+	}
+	defer watched.close()
+	if err := watched.observe(&settings); err != nil {
+		return err
+	}
+	acts, err := newActivities(settings.azure, watched.counts)
 	if err != nil {
 		return err
 	}
@@ -74,6 +82,7 @@ func serve(ctx context.Context, settings settings, logger *slog.Logger) error {
 	if err := workers.start(); err != nil {
 		return fmt.Errorf("the worker cannot start: %w", err)
 	}
+	watched.ready(c)
 	logger.Info("worker is ready", "temporal", settings.temporal.HostPort, "namespace", settings.temporal.Namespace,
 		"taskQueues", workers.queues(), "azure", settings.azure)
 	select {
@@ -82,6 +91,7 @@ func serve(ctx context.Context, settings settings, logger *slog.Logger) error {
 	case err = <-fatal:
 		err = fmt.Errorf("the worker cannot go on: %w", err)
 	}
+	watched.stopping()
 	workers.stop()
 	return err
 }

@@ -5,12 +5,15 @@ import (
 	"context"
 	"io"
 	"net"
+	"net/http"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
@@ -171,6 +174,57 @@ func TestTheWorkerWaitsForTemporal(t *testing.T) {
 	p.says(t, "worker is ready")
 	p.stop()
 	require.Equal(t, exitStopped, p.ends(t))
+}
+
+// TestHealth asks a worker how it is while Temporal comes, is there and goes.
+func TestHealth(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	address := listener.Addr().String()
+	require.NoError(t, listener.Close())
+	p := launch(t, append(settingsFor(t, address), "DURABATCH_LISTEN=127.0.0.1:0", "DURABATCH_LOG_FORMAT=json"))
+	p.says(t, "metrics and health checks are served")
+	at := regexp.MustCompile(`"address":"([^"]+)"`).FindStringSubmatch(p.stderr.String())
+	require.NotNil(t, at)
+	answers := func(path string, status int, says string) {
+		t.Helper()
+		require.EventuallyWithT(t, func(c *assert.CollectT) {
+			response, err := http.Get("http://" + at[1] + path)
+			if !assert.NoError(c, err) {
+				return
+			}
+			defer response.Body.Close()
+			body, err := io.ReadAll(response.Body)
+			assert.NoError(c, err)
+			assert.Equal(c, status, response.StatusCode)
+			assert.Contains(c, string(body), says)
+		}, 60*time.Second, 50*time.Millisecond)
+	}
+	answers("/healthz", http.StatusOK, "alive")
+	answers("/readyz", http.StatusServiceUnavailable, "starting")
+	answers("/metrics", http.StatusOK, "process_start_time_seconds")
+	server := startTemporal(t, address)
+	answers("/readyz", http.StatusOK, "ready")
+	answers("/metrics", http.StatusOK, "temporal_worker_task_slots_available")
+	require.NoError(t, server.Stop())
+	answers("/readyz", http.StatusServiceUnavailable, "Temporal does not answer")
+	answers("/healthz", http.StatusOK, "alive")
+	p.stop()
+	require.Equal(t, exitStopped, p.ends(t))
+}
+
+func TestAListenAddressThatCannotBeUsed(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = taken.Close() })
+	for listen, says := range map[string]string{"9464": "missing port", taken.Addr().String(): "address already in use"} {
+		var stderr bytes.Buffer
+		require.Equal(t, exitUsage, run(context.Background(), nil, append(settingsFor(t, ""), "DURABATCH_LISTEN="+listen), nil, nil, &stderr))
+		require.Contains(t, stderr.String(), "DURABATCH_LISTEN")
+		require.Contains(t, stderr.String(), says)
+	}
 }
 
 func TestTheWorkerGivesUpOnTemporal(t *testing.T) {

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"os"
 	"strings"
 
@@ -10,6 +12,7 @@ import (
 
 	"github.com/durabatch/durabatch/azure"
 	"github.com/durabatch/durabatch/codec"
+	"github.com/durabatch/durabatch/telemetry"
 )
 
 // settings are all that a worker is told.
@@ -17,6 +20,8 @@ type settings struct {
 	azure    azure.Config
 	temporal client.Options
 	host     string // the name of this machine
+	listen   string // host:port of the metrics and health checks; empty: none
+	traces   telemetry.Traces
 }
 
 // exitError ends the program with a code.
@@ -61,14 +66,24 @@ func settingsFrom(args []string, environ environment) (settings, error) {
 	if err != nil {
 		return settings{}, exitf(exitFailed, "this machine does not tell its name: %w", err)
 	}
-	return settings{azure: config, temporal: options, host: host}, nil
+	listen := environ.Get("DURABATCH_LISTEN")
+	if _, _, err := net.SplitHostPort(listen); listen != "" && err != nil {
+		return settings{}, exitf(exitUsage, "DURABATCH_LISTEN is to be an address such as 127.0.0.1:9464: %w", err)
+	}
+	traces, err := telemetry.NewTraces(context.Background(), environ.Get, "durabatch-worker", azure.Scrub)
+	if err != nil {
+		return settings{}, exitf(exitUsage, "the settings of OpenTelemetry (OTEL_*) cannot be used: %w", err)
+	}
+	return settings{azure: config, temporal: options, host: host, listen: listen, traces: traces}, nil
 }
 
 const usage = `  AZURE_BATCH_ENDPOINT, AZURE_BATCH_ACCOUNT_NAME, AZURE_BATCH_ACCOUNT_KEY (or Entra ID)
   AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_BLOB_ENDPOINT with Entra ID
   TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and the rest of Temporal's environment and profiles
   DURABATCH_CODEC_KEY_FILE or DURABATCH_CODEC_KEY: encrypt what Temporal keeps (starter codec --help)
-  DURABATCH_LOG_FORMAT: text (default) or json`
+  DURABATCH_LOG_FORMAT: text (default) or json
+  DURABATCH_LISTEN: address of /metrics, /healthz and /readyz (default: none)
+  OTEL_EXPORTER_OTLP_ENDPOINT and the rest of OpenTelemetry's: where traces go (default: nowhere)`
 
 // environment is a list of NAME=value, as os.Environ gives it; of two of one
 // name the last counts, as it does for a process.

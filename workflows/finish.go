@@ -44,6 +44,8 @@ func (r *run) finish(ctx workflow.Context, workErr error) (workload.Report, erro
 	report.Left, report.Notes = r.cleanupResult.Left, r.notes
 	report.Ended = workflow.Now(ctx)
 	r.status.Phase = "done"
+	countRun(done, string(report.Outcome))
+	countTasks(done, report.Counts)
 	r.show(done)
 	if err := workflow.Await(done, func() bool { return workflow.AllHandlersFinished(done) }); err != nil {
 		return *report, err

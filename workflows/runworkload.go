@@ -28,10 +28,12 @@ func RunWorkload(ctx workflow.Context, doc workload.Document) (workload.Report, 
 		return workload.Report{}, err
 	}
 	if err := r.check(ctx, doc); err != nil {
+		countRun(ctx, outcomeRefused)
 		return workload.Report{}, err
 	}
 	err := r.work(ctx)
 	if refused(err) && !r.exists.any() {
+		countRun(ctx, outcomeRefused)
 		return workload.Report{}, err
 	}
 	return r.finish(ctx, err)
