@@ -9,9 +9,9 @@ import (
 
 // untilGone looks until what is looked at answers 404.
 func untilGone(ctx context.Context, look func(context.Context) error) error {
+	var patience patience
 	for started := time.Now(); ; {
-		err := look(ctx)
-		if err != nil {
+		if err := look(ctx); !patience.bears(ctx, err) {
 			return unlessGone(err)
 		}
 		activity.RecordHeartbeat(ctx)

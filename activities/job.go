@@ -71,10 +71,11 @@ func (a *Activities) EndJob(ctx context.Context, in EndJobInput) error {
 	if err != nil && !hasCode(err, azure.CodeJobCompleted, azure.CodeJobBeingTerminated, azure.CodeJobBeingDeleted) {
 		return unlessGone(fail(err, "terminate job %s", in.Job))
 	}
+	var patience patience
 	for started := time.Now(); ; {
 		job, err := a.Batch.GetJob(ctx, in.Job, &azbatch.GetJobOptions{SelectParam: []string{"id", "state"}})
-		if err != nil {
-			return unlessGone(fail(err, "look at job %s", in.Job))
+		if err := fail(err, "look at job %s", in.Job); !patience.bears(ctx, err) {
+			return unlessGone(err)
 		}
 		if value(job.State) == azbatch.JobStateCompleted {
 			return nil

@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -50,7 +51,7 @@ func (a *Activities) Wait(ctx context.Context, in WaitInput) (WaitResult, error)
 	levels := watched{metrics: a.Metrics}
 	defer levels.shows(ctx, sight{})
 	for started := time.Now(); ; {
-		seen, err := w.look(ctx)
+		seen, err := w.lookPatiently(ctx)
 		if err != nil {
 			return WaitResult{}, err
 		}
@@ -93,6 +94,25 @@ type wait struct {
 	nodeTime  workload.NodeTime
 	paid      costlyNodes // at the last look
 	recent    recent
+	last      sight // that showed all
+	patience  patience
+}
+
+// lookPatiently shows what the last look did where this one got no answer.
+func (w *wait) lookPatiently(ctx context.Context) (sight, error) {
+	seen, err := w.look(ctx)
+	if !w.patience.bears(ctx, err) {
+		return seen, err
+	}
+	if err == nil {
+		w.last = seen
+		return seen, nil
+	}
+	seen = w.last
+	if app := (*temporal.ApplicationError)(nil); w.patience.missed > 1 && errors.As(err, &app) {
+		seen.reason = "Batch does not answer just now: " + app.Message()
+	}
+	return seen, nil
 }
 
 // look asks for the job first: whatever became of the pool, a job that is

@@ -163,9 +163,10 @@ func (a *Activities) EmptyPool(ctx context.Context, in PoolInput) error {
 	if err := a.poolIsOurs(ctx, in.Pool, in.Owner); err != nil {
 		return unlessGone(err)
 	}
+	var patience patience
 	for started := time.Now(); ; {
 		empty, err := a.shrink(ctx, in.Pool)
-		if err != nil || empty {
+		if empty || !patience.bears(ctx, err) {
 			return unlessGone(err)
 		}
 		activity.RecordHeartbeat(ctx)

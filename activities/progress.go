@@ -20,7 +20,7 @@ func resume(ctx context.Context, step string, total int64) workload.Progress {
 			last = workload.Progress{}
 		}
 	}
-	return workload.Progress{Step: step, Total: total, Part: last.Part, Files: last.Files, Bytes: last.Bytes}
+	return workload.Progress{Step: step, Total: total, Part: last.Part, Files: last.Files, Bytes: last.Bytes, Counts: last.Counts}
 }
 
 // beat heartbeats the progress of work that many hands do at once, at most a
@@ -47,6 +47,15 @@ func (b *beat) keep(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// reached changes the progress to what an attempt after this one resumes at,
+// and tells Temporal of it in any case.
+func (b *beat) reached(change func(*workload.Progress)) {
+	b.mu.Lock()
+	b.last = time.Time{}
+	b.mu.Unlock()
+	b.update(change)
 }
 
 // update changes the progress and tells Temporal of it.

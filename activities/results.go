@@ -41,17 +41,22 @@ const (
 )
 
 // Gather writes what became of each input, in the order of the list, to the
-// output container.
+// output container. An attempt after a failure goes on after the last part that
+// was written, so that many files need no long stretch without any trouble.
 func (a *Activities) Gather(ctx context.Context, in GatherInput) (GatherResult, error) {
-	progress := beat{ctx: ctx, progress: workload.Progress{Step: "gather", Total: in.Files}}
+	progress := beat{ctx: ctx, progress: resume(ctx, "gather", in.Files)}
 	blobs, err := a.indexOutputs(ctx, in.OutputContainer, &progress)
 	if err != nil {
 		return GatherResult{}, err
 	}
 	gathering := gathering{Activities: a, in: in, blobs: blobs, progress: &progress,
 		result: GatherResult{Counts: workload.Counts{Total: in.Files}, Results: resultsPrefix}}
+	part, last, err := gathering.resume(ctx)
+	if err != nil {
+		return GatherResult{}, err
+	}
 	list := a.inputParts(in.OutputContainer, listPrefix)
-	for part, last := 0, false; !last; part++ {
+	for ; !last; part++ {
 		var inputs []workload.Input
 		inputs, last, err = list.Read(ctx, part)
 		if err != nil {
@@ -60,8 +65,40 @@ func (a *Activities) Gather(ctx context.Context, in GatherInput) (GatherResult, 
 		if err := gathering.part(ctx, part, last, inputs); err != nil {
 			return GatherResult{}, err
 		}
+		progress.reached(func(p *workload.Progress) { p.Part, p.Counts = part+1, gathering.result.Counts })
 	}
 	return gathering.result, nil
+}
+
+// resume takes up the counts of the parts that an earlier attempt has written,
+// and reads the failures in them again. It answers which part comes next, and
+// whether there is none.
+func (g *gathering) resume(ctx context.Context) (next int, done bool, err error) {
+	g.progress.update(func(p *workload.Progress) {
+		if p.Counts.Total != g.in.Files { // nothing was written, as far as was told
+			p.Part, p.Counts = 0, workload.Counts{Total: g.in.Files}
+		}
+		p.Files = p.Counts.Succeeded + p.Counts.Failed + p.Counts.Unfinished
+		next, g.result.Counts = p.Part, p.Counts
+	})
+	bad := g.result.Counts.Failed + g.result.Counts.Unfinished
+	for part := 0; part < next && int64(len(g.result.Failures)) < bad && !g.toldEnough(); part++ {
+		results, _, err := g.results().Read(ctx, part)
+		if err != nil {
+			return 0, false, fail(err, "read the results in container %s", g.in.OutputContainer)
+		}
+		for _, result := range results {
+			if result.Failure != nil && !g.toldEnough() {
+				g.tell(*result.Failure)
+			}
+		}
+	}
+	return next, g.progress.progress.Files == g.in.Files, nil
+}
+
+// results are the parts of the run's results.
+func (g *gathering) results() transfer.Parts[workload.Result] {
+	return transfer.Parts[workload.Result]{Container: g.Storage.Container(g.in.OutputContainer), Prefix: resultsPrefix}
 }
 
 // gathering is one Gather at work.
@@ -101,8 +138,7 @@ func (g *gathering) part(ctx context.Context, part int, last bool, inputs []work
 			results = append(results, result)
 		}
 	}
-	parts := transfer.Parts[workload.Result]{Container: g.Storage.Container(g.in.OutputContainer), Prefix: resultsPrefix}
-	return fail(parts.Write(ctx, part, last, results), "write results to container %s", g.in.OutputContainer)
+	return fail(g.results().Write(ctx, part, last, results), "write results to container %s", g.in.OutputContainer)
 }
 
 // tasksOf lists the tasks of neighbouring inputs by the range of their ids. A
@@ -246,14 +282,23 @@ func (g *gathering) count(ctx context.Context, result *workload.Result) {
 	default:
 		g.result.Counts.Unfinished++
 	}
-	if len(g.result.Failures) == maxFailures || g.told >= maxToldBytes {
+	if g.toldEnough() {
 		return
 	}
 	result.Failure.Stderr = g.stderr(ctx, *result)
-	if text, err := json.Marshal(result.Failure); err == nil {
+	g.tell(*result.Failure)
+}
+
+func (g *gathering) toldEnough() bool {
+	return len(g.result.Failures) == maxFailures || g.told >= maxToldBytes
+}
+
+// tell adds a failure to those that the run's report tells at length.
+func (g *gathering) tell(failure workload.Failure) {
+	if text, err := json.Marshal(failure); err == nil {
 		g.told += len(text) // of what history will hold, which escapes what is binary
 	}
-	g.result.Failures = append(g.result.Failures, *result.Failure)
+	g.result.Failures = append(g.result.Failures, failure)
 }
 
 // stderr is the end of what a failed task said. It is evidence, so a failure

@@ -140,3 +140,28 @@ func TestReportOfBinaryStderrStaysSmall(t *testing.T) {
 	require.Less(t, len(text), 64<<10)
 	require.Len(t, w.results(), 20, "the results hold them all")
 }
+
+// TestGatherGoesOn after the parts that an attempt before it has written: it
+// needs nothing of them but the failures that the report tells.
+func TestGatherGoesOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.prepared(1, "a.txt", "b.txt", "c.txt")
+	var heartbeats []workload.Progress
+	whole := mustRun(w, w.Gather, w.gatherInput(3), heard(func(p workload.Progress) { heartbeats = append(heartbeats, p) }))
+	require.Equal(t, 3, heartbeats[len(heartbeats)-1].Part)
+	_, err := w.Storage.Container(w.out()).NewBlobClient(listPrefix+"/part-00000.jsonl").Delete(t.Context(), nil)
+	require.NoError(t, err)
+
+	_, err = run(w, w.Gather, w.gatherInput(3), again)
+	require.Error(t, err, "it begins anew without a heartbeat")
+	seen := map[int]bool{}
+	for _, last := range heartbeats {
+		if last.Part > 0 {
+			require.Equal(t, whole, mustRun(w, w.Gather, w.gatherInput(3), from(last)))
+			seen[last.Part] = true
+		}
+	}
+	require.Len(t, seen, 3)
+	require.Len(t, w.results(), 3)
+}

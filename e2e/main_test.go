@@ -115,7 +115,13 @@ func shared(t *testing.T) *stack {
 // ownStack starts a stack for one test alone.
 func ownStack(t *testing.T) *stack {
 	t.Helper()
-	s, err := startStack("")
+	return stackOf(t, &stack{})
+}
+
+// stackOf starts a stack of these settings for one test alone.
+func stackOf(t *testing.T, settings *stack) *stack {
+	t.Helper()
+	s, err := settings.begun()
 	if err != nil {
 		t.Fatalf("the stack does not start: %v", err)
 	}

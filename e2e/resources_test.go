@@ -15,10 +15,16 @@ import (
 	"github.com/durabatch/durabatch/workload"
 )
 
-// notFound says whether a service answered 404. Another error is the test's.
+// isNotFound says whether a service answered 404.
+func isNotFound(err error) bool {
+	var response *azcore.ResponseError
+	return errors.As(err, &response) && response.StatusCode == http.StatusNotFound
+}
+
+// notFound is isNotFound where another error is the test's.
 func notFound(t *testing.T, err error) bool {
 	t.Helper()
-	if response := (*azcore.ResponseError)(nil); errors.As(err, &response) && response.StatusCode == http.StatusNotFound {
+	if isNotFound(err) {
 		return true
 	}
 	require.NoError(t, err)

@@ -35,6 +35,7 @@ type stack struct {
 	dir  string
 	env  map[string]string // what DIR/env says
 	more []string          // NAME=value, of local and so of its parts
+	args []string          // of local up, besides its directory
 	// planted says that the test itself put secrets where none belong.
 	planted bool
 	local   *child  // nil: it does not run
@@ -47,14 +48,17 @@ type stack struct {
 
 // startStack runs bin/local up on dir, or on a new directory where dir is "",
 // and returns when it says that it is ready.
-func startStack(dir string) (*stack, error) {
-	if dir == "" {
+func startStack(dir string) (*stack, error) { return (&stack{dir: dir}).begun() }
+
+// begun is the stack of these settings, started.
+func (s *stack) begun() (*stack, error) {
+	if s.dir == "" {
 		var err error
-		if dir, err = os.MkdirTemp("", "durabatch-e2e-"); err != nil {
+		if s.dir, err = os.MkdirTemp("", "durabatch-e2e-"); err != nil {
 			return nil, err
 		}
 	}
-	s := &stack{dir: dir, stderr: newOutput()}
+	s.stderr = newOutput()
 	if err := s.up(); err != nil {
 		return nil, errors.Join(err, s.stop())
 	}
@@ -65,7 +69,7 @@ func startStack(dir string) (*stack, error) {
 }
 
 func (s *stack) up() error {
-	cmd := exec.Command(filepath.Join(bin, "local"), "up", "--data", s.dir)
+	cmd := exec.Command(filepath.Join(bin, "local"), append([]string{"up", "--data", s.dir}, s.args...)...)
 	cmd.Env = append(localEnviron(), s.more...)
 	stdout := newOutput()
 	cmd.Stdout, cmd.Stderr = stdout, s.stderr

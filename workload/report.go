@@ -102,8 +102,9 @@ type Progress struct {
 	Total int64  `json:"total,omitempty"`
 	Bytes int64  `json:"bytes,omitempty"`
 	Part  int    `json:"part,omitempty"` // first part that is not done yet: where to resume
+	// Of the tasks; of the wait and, as far as they are written, of the results.
+	Counts Counts `json:"counts,omitzero"`
 	// Of the wait alone.
-	Counts Counts           `json:"counts,omitzero"`
 	Nodes  map[string]int32 `json:"nodes,omitempty"`  // by node state
 	Reason string           `json:"reason,omitempty"` // why nothing moves, when nothing does
 	// NodeTime is counted for a pool of the run's own.
