@@ -67,13 +67,15 @@ func newBatchWithKey(cfg Config, options azcore.ClientOptions) (*azbatch.Client,
 	return azbatch.NewClient(cfg.BatchEndpoint, nil, &azbatch.ClientOptions{ClientOptions: options})
 }
 
-// clientOptions are those of both services. Two retries bridge a moment's
-// trouble; whoever calls retries beyond that, and can be seen waiting. azcore
-// honours Retry-After, and gives up when it asks for more than MaxRetryDelay.
+// clientOptions are those of both services. Four retries, some seven seconds,
+// bridge a moment's trouble, so that what makes hundreds of calls ends at a
+// service that often fails; whoever calls retries beyond that, and can be seen
+// waiting. azcore honours Retry-After, and gives up when it asks for more than
+// MaxRetryDelay.
 func clientOptions(cfg Config, service string) azcore.ClientOptions {
 	options := azcore.ClientOptions{
 		Telemetry: policy.TelemetryOptions{ApplicationID: applicationID},
-		Retry:     policy.RetryOptions{MaxRetries: 2, RetryDelay: 500 * time.Millisecond, MaxRetryDelay: 3 * time.Second},
+		Retry:     policy.RetryOptions{MaxRetries: 4, RetryDelay: 500 * time.Millisecond, MaxRetryDelay: 3 * time.Second},
 		Transport: &http.Client{Transport: newTransport(stallTimeout)},
 	}
 	if cfg.Throttled != nil {
