@@ -17,25 +17,17 @@ import (
 const faultsPath = "/_localbatch/faults"
 
 // SetFaults puts a fault plan in force, in the place of the one before it; the
-// zero Plan has nothing go wrong any more. It lasts until the service closes.
-// An error says what in the plan makes no sense.
+// zero Plan has nothing go wrong any more. A service that is started later on the
+// same data directory without Options.Faults goes on with it where this one
+// stood. An error says what in the plan makes no sense.
 func (s *Service) SetFaults(plan faults.Plan) error {
-	injector, err := faults.New(plan)
+	injector, err := s.injector(plan)
 	if err != nil {
 		return err
 	}
-	if err := s.checkOperations(plan); err != nil {
-		return err
-	}
-	before := s.faults.Swap(injector)
-	s.counts.set(time.Duration(plan.TaskCountLag))
-	switch {
-	case injector != nil:
-		s.log.Info("a fault plan is in force", "seed", injector.Seed(), "rules", len(injector.Report().Rules))
-	case before != nil:
-		s.log.Info("the fault plan is no longer in force", "seed", before.Seed())
-	}
-	return nil
+	s.settingFaults.Lock()
+	defer s.settingFaults.Unlock()
+	return s.keepFaults(injector)
 }
 
 // Faults says what the fault plan has done so far.

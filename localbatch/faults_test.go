@@ -67,7 +67,8 @@ func TestFaultPlanByEndpoint(t *testing.T) {
 	require.Equal(t, 200, w.send(rawRequest{method: "GET", path: "/pools"}).StatusCode)
 }
 
-// A plan lasts as long as the service: the next one begins with its own.
+// TestFaultPlansAndRestarts: a plan that a service is started with begins anew
+// each time, and takes the place of one that was set for good.
 func TestFaultPlansAndRestarts(t *testing.T) {
 	t.Parallel()
 	own := func(o *localbatch.Options) {

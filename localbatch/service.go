@@ -59,8 +59,9 @@ type Options struct {
 	Clock Clock
 	// Quotas are the account's. Default: none. A fault plan can set others.
 	Quotas faults.Quotas
-	// Faults is the fault plan that the service begins with. Default: nothing
-	// goes wrong.
+	// Faults is the fault plan that the service begins with. Default: the one that
+	// the service before it on DataDir had from SetFaults and was not told to end;
+	// otherwise nothing goes wrong.
 	Faults faults.Plan
 	// Identities are the managed identities that nodes have: the resource id of
 	// each, and the storage accounts that it opens to resource and output files.
@@ -104,13 +105,16 @@ type Service struct {
 	nodeLogs  nodeLogs
 	elevated  chan struct{} // holds one token while an elevated start task runs
 	retention retention
-	faults    atomic.Pointer[faults.Injector]
+	faults    atomic.Pointer[faults.Injector] // the plan in force
+	kept      atomic.Pointer[faults.Injector] // the same, if the next service goes on with it
 	counts    countLag
 
 	evaluations timers // of the formulas of pools
 	sampling    timers // one, of the next samples
 	histories   histories
 	processors  processors
+
+	settingFaults sync.Mutex
 
 	mu      sync.Mutex
 	closed  bool
@@ -142,9 +146,6 @@ func New(opts Options) (*Service, error) {
 	if err := s.configure(); err != nil {
 		return nil, fmt.Errorf("start the Batch service: %w", err)
 	}
-	if err := s.SetFaults(s.opts.Faults); err != nil {
-		return nil, fmt.Errorf("start the Batch service: %w", err)
-	}
 	if s.opts.Machine.Logger == nil {
 		s.opts.Machine.Logger = s.log
 	}
@@ -160,6 +161,9 @@ func New(opts Options) (*Service, error) {
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.records.write = s.writeRecords
 	s.handler = s.routes()
+	if err := s.startFaults(); err != nil {
+		return nil, errors.Join(fmt.Errorf("start the Batch service: %w", err), s.Close())
+	}
 	if err := s.recover(); err != nil {
 		return nil, errors.Join(fmt.Errorf("take up the state in %s: %w", s.opts.DataDir, err), s.Close())
 	}
@@ -281,8 +285,12 @@ func (s *Service) Close() error {
 	s.sampling.stop()
 	s.background.Wait()
 	s.nodeLogs.close()
+	var err error
+	if s.kept.Load() != nil {
+		err = s.storeFaults() // requests were answered meanwhile
+	}
 	// What left its task's session, as setsid(1) lets it, ends at the latest here.
-	return errors.Join(node.EndOrphansBelow(s.nodesDir()), s.store.Close())
+	return errors.Join(err, node.EndOrphansBelow(s.nodesDir()), s.store.Close())
 }
 
 // spawn runs f beside everything else; Close waits for it.

@@ -22,6 +22,8 @@ type Injector struct {
 	allocations []*counter
 	startTasks  []*counter
 	nodes       []*counter
+
+	counted func() // nil: nobody wants to know
 }
 
 // counter is one rule's memory.
@@ -147,14 +149,22 @@ func (in *Injector) Node(pool string, dedicated bool) (*NodeRule, Fault) {
 // of the n-th one holds whatever other rules do, and returns the first that
 // fires; -1: none does.
 func (in *Injector) decide(rules []*counter, subject string, about func(i int) bool) (int, Fault) {
+	decided, fault, counted := in.count(rules, strings.ToLower(subject), about)
+	if counted && in.counted != nil {
+		in.counted()
+	}
+	return decided, fault
+}
+
+func (in *Injector) count(rules []*counter, subject string, about func(i int) bool) (decided int, fault Fault, counted bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	subject = strings.ToLower(subject)
-	decided, fault := -1, Fault{}
+	decided = -1
 	for i, rule := range rules {
 		if !about(i) {
 			continue
 		}
+		counted = true
 		rule.matched++
 		rule.events[subject]++
 		fires, chance := rule.draw(in.plan.Seed, subject)
@@ -165,7 +175,7 @@ func (in *Injector) decide(rules []*counter, subject string, about func(i int) b
 		decided = i
 		fault = Fault{Rule: rule.Name, Seed: in.plan.Seed, Number: rule.fired, Event: rule.matched, chance: chance}
 	}
-	return decided, fault
+	return decided, fault, counted
 }
 
 // draw says whether the rule fires at the event that was counted last.
@@ -215,47 +225,4 @@ func (in *Injector) TaskCountLag() Duration {
 		return 0
 	}
 	return in.plan.TaskCountLag
-}
-
-// Report says what a plan has done so far.
-type Report struct {
-	// Plan has the seed that is used.
-	Plan  Plan         `json:"plan"`
-	Rules []RuleReport `json:"rules"`
-}
-
-// RuleReport says what a rule has done so far.
-type RuleReport struct {
-	Section string `json:"section"`
-	Name    string `json:"name"`
-	Matched int    `json:"matched"` // events that the rule is about
-	Fired   int    `json:"fired"`   // those of them that it has decided
-}
-
-// Fired is how often the rules of a name have fired.
-func (r Report) Fired(name string) int {
-	sum := 0
-	for _, rule := range r.Rules {
-		if rule.Name == name {
-			sum += rule.Fired
-		}
-	}
-	return sum
-}
-
-// Report says what has happened so far; for a nil injector, nothing.
-func (in *Injector) Report() Report {
-	report := Report{Rules: []RuleReport{}}
-	if in == nil {
-		return report
-	}
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	report.Plan = in.plan
-	for _, rules := range [][]*counter{in.requests, in.allocations, in.startTasks, in.nodes} {
-		for _, c := range rules {
-			report.Rules = append(report.Rules, RuleReport{Section: c.section, Name: c.Name, Matched: c.matched, Fired: c.fired})
-		}
-	}
-	return report
 }

@@ -6,7 +6,7 @@ import (
 )
 
 // version is the schema's; a database of another one is not touched.
-const version = 3
+const version = 4
 
 // Ids compare without case, as Batch has it, and lists are ordered by them.
 // What lists filter by and what scheduling asks for has columns of its own, so
@@ -15,6 +15,10 @@ const version = 3
 // rows outside them: most tasks are not waiting, have no result yet, or no
 // files any more.
 const schema = `
+CREATE TABLE settings (
+  name  TEXT PRIMARY KEY,
+  value BLOB NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE pools (
   key   INTEGER PRIMARY KEY AUTOINCREMENT,
   id    TEXT NOT NULL UNIQUE COLLATE NOCASE,
