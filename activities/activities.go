@@ -5,6 +5,7 @@
 package activities
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/batch/azbatch"
@@ -15,7 +16,7 @@ import (
 )
 
 // Activities reach Azure with one set of credentials. They keep no state of a
-// run: that is in Temporal and in Azure.
+// run: that is in Temporal and in Azure. They may not be copied.
 type Activities struct {
 	Batch   *azbatch.Client
 	Storage *azure.Storage
@@ -28,6 +29,10 @@ type Activities struct {
 	Evaluation time.Duration
 	// Metrics count what is done. Default: nothing is counted.
 	Metrics *Metrics
+	// SlowestPoll bounds how long a run is not looked at. Default: a minute. A
+	// service on this machine, which bills and throttles nobody, can be asked more often.
+	SlowestPoll time.Duration
+	waiting     atomic.Int64 // Waits at work
 	// Runs is Temporal. Without it nothing that is created names its namespace's
 	// id, and Sweep refuses to work.
 	Runs Runs

@@ -44,13 +44,17 @@ type WaitResult struct {
 }
 
 // Wait watches the job until it is completed, or until nothing can complete it
-// any more, or until it is cancelled, which it answers with what it last saw. Task counts are for progress and may lag; the end is told by the
-// job's own state, which Submit has tied to its tasks.
+// any more, or until it is cancelled, which it answers with what it last saw.
+// Task counts are for progress and may lag; the end is told by the job's own
+// state, which Submit has tied to its tasks.
 func (a *Activities) Wait(ctx context.Context, in WaitInput) (WaitResult, error) {
-	w := wait{Activities: a, in: in, nodeTime: resumeNodeTime(ctx)}
+	a.waiting.Add(1)
+	defer a.waiting.Add(-1)
+	now := time.Now()
+	w := wait{Activities: a, in: in, nodeTime: resumeNodeTime(ctx), watch: watch{began: now, moved: now}}
 	levels := watched{metrics: a.Metrics}
 	defer levels.shows(ctx, sight{})
-	for started := time.Now(); ; {
+	for {
 		seen, err := w.lookPatiently(ctx)
 		if err != nil {
 			return WaitResult{}, err
@@ -59,15 +63,16 @@ func (a *Activities) Wait(ctx context.Context, in WaitInput) (WaitResult, error)
 			w.account(time.Now(), w.nodeTime.VMSize, w.paid)
 		}
 		levels.shows(ctx, seen)
-		activity.RecordHeartbeat(ctx, workload.Progress{
+		progress := workload.Progress{
 			Step: "wait", Files: seen.counts.Completed(), Total: in.Files,
 			Counts: seen.counts, Nodes: seen.nodes, Reason: seen.reason,
 			NodeTime: w.nodeTime, Failures: w.recent.failures,
-		})
+		}
+		activity.RecordHeartbeat(ctx, progress)
 		if seen.failure != nil || seen.done {
 			return WaitResult{Counts: seen.counts, Failure: seen.failure, NodeTime: w.nodeTime}, nil
 		}
-		err = pause(ctx, pollInterval(time.Since(started)))
+		err = pauseAlive(ctx, a.interval(w.watch.see(time.Now(), seen.counts).next()), progress)
 		if err != nil && temporal.IsCanceledError(context.Cause(ctx)) {
 			return WaitResult{Counts: seen.counts, Reason: seen.reason, NodeTime: w.nodeTime}, nil
 		}
@@ -94,6 +99,9 @@ type wait struct {
 	nodeTime  workload.NodeTime
 	paid      costlyNodes // at the last look
 	recent    recent
+	watch     watch
+	health    sight // what the last look at job and pool showed
+	looked    time.Time
 	last      sight // that showed all
 	patience  patience
 }
@@ -115,42 +123,71 @@ func (w *wait) lookPatiently(ctx context.Context) (sight, error) {
 	return seen, nil
 }
 
-// look asks for the job first: whatever became of the pool, a job that is
-// completed is the end.
+// look counts the tasks and, where none runs or it is time again, looks at the
+// job and the pool.
 func (w *wait) look(ctx context.Context) (sight, error) {
-	var seen sight
-	if err := w.lookAtJob(ctx, &seen); err != nil || seen.done || seen.failure != nil {
+	seen, err := w.count(ctx)
+	if err != nil || seen.failure != nil {
 		return seen, err
 	}
 	w.noticeFailures(ctx, seen.counts.Failed)
-	disabled := seen.reason
-	if err := w.lookAtPool(ctx, &seen); err != nil || seen.failure != nil {
+	if seen.counts.Running > 0 && time.Since(w.looked) < w.interval(healthInterval) {
+		seen.nodes, seen.reason = w.health.nodes, w.health.reason
+		return seen, nil
+	}
+	if err := w.lookAround(ctx, &seen); err != nil {
 		return seen, err
+	}
+	w.health, w.looked = seen, time.Now()
+	return seen, nil
+}
+
+// count asks for the tasks by state.
+func (w *wait) count(ctx context.Context) (seen sight, err error) {
+	answer, err := w.Batch.GetJobTaskCounts(ctx, w.in.Job, nil)
+	if gone := fail(err, "count the tasks of job %s", w.in.Job); isGone(gone) {
+		seen.failure = w.jobGone()
+		return seen, nil
+	} else if gone != nil {
+		return seen, gone
+	}
+	tasks := countsOf(answer.TaskCounts, w.in.Files)
+	seen.counts = filesOf(tasks, w.in.PerTask)
+	seen.failure = w.tooManyFailures(tasks) // of several files, one failed at least
+	return seen, nil
+}
+
+func (w *wait) jobGone() *workload.Failure {
+	return &workload.Failure{Code: "JobNotFound",
+		Message: fmt.Sprintf("job %s does not exist any more: somebody deleted it, or the Batch service lost it", w.in.Job)}
+}
+
+// lookAround asks for the job first: whatever became of the pool, a job that is
+// completed is the end.
+func (w *wait) lookAround(ctx context.Context, seen *sight) error {
+	if err := w.lookAtJob(ctx, seen); err != nil || seen.done || seen.failure != nil {
+		return err
+	}
+	disabled := seen.reason
+	if err := w.lookAtPool(ctx, seen); err != nil || seen.failure != nil {
+		return err
 	}
 	if disabled != "" {
 		seen.reason = disabled
 	}
-	w.noticeIdleNodes(&seen)
-	return seen, w.noticeForeignTasks(ctx, &seen)
+	w.noticeIdleNodes(seen)
+	return w.noticeForeignTasks(ctx, seen)
 }
 
 func (w *wait) lookAtJob(ctx context.Context, seen *sight) error {
 	in := w.in
 	job, err := w.Batch.GetJob(ctx, in.Job, &azbatch.GetJobOptions{SelectParam: []string{"id", "state", "executionInfo"}})
 	if gone := fail(err, "look at job %s", in.Job); isGone(gone) {
-		seen.failure = &workload.Failure{Code: "JobNotFound",
-			Message: fmt.Sprintf("job %s does not exist any more: somebody deleted it, or the Batch service lost it", in.Job)}
+		seen.failure = w.jobGone()
 		return nil
 	} else if gone != nil {
 		return gone
 	}
-	counts, err := w.Batch.GetJobTaskCounts(ctx, in.Job, nil)
-	if err := fail(err, "count the tasks of job %s", in.Job); err != nil {
-		return unlessGone(err)
-	}
-	tasks := countsOf(counts.TaskCounts, in.Files)
-	seen.counts = filesOf(tasks, in.PerTask)
-	seen.failure = w.tooManyFailures(tasks) // of several files, one failed at least
 	switch state := value(job.State); state {
 	case azbatch.JobStateCompleted:
 		seen.done = true

@@ -137,6 +137,13 @@ func checkEndpoint(endpoint string, accountKey bool) (*url.URL, error) {
 	return u, nil
 }
 
+// BatchIsHere says whether the Batch service is one of this machine: nobody is
+// billed for its calls or throttled.
+func (c Config) BatchIsHere() bool {
+	u, err := url.Parse(c.BatchEndpoint)
+	return err == nil && privateHost(u.Hostname())
+}
+
 func privateHost(host string) bool {
 	if ip := net.ParseIP(host); ip != nil {
 		return ip.IsLoopback()

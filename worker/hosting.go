@@ -36,7 +36,11 @@ func newActivities(config azure.Config, counts *activities.Metrics) (*activities
 		return nil, exitf(exitUsage, "the storage account cannot be used: %w", err)
 	}
 	limits := transfer.Limits{} // their defaults
-	return &activities.Activities{Batch: batch, Storage: storage, Uploader: transfer.NewUploader(limits), Limits: limits, Metrics: counts}, nil
+	acts := &activities.Activities{Batch: batch, Storage: storage, Uploader: transfer.NewUploader(limits), Limits: limits, Metrics: counts}
+	if config.BatchIsHere() {
+		acts.SlowestPoll = 2 * time.Second
+	}
+	return acts, nil
 }
 
 // newWorkers registers everything. A worker that cannot go on says so on fatal.
