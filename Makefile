@@ -70,6 +70,10 @@ kill-points: test-tools build ## Kill the worker before and after each of its ef
 
 KILL_SLOTS ?= 20
 
+.PHONY: histories
+histories: test-tools build ## Record the histories that the replay test lacks, by running the end-to-end tests
+	$(GO) test -count=1 -timeout 30m ./e2e -update
+
 .PHONY: bench
 bench: build bin/rclone ## Measure it beside its peers: xargs and ffmpeg alone, rclone
 	@INSTALL=yes tools/require.sh ffmpeg

@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 
 	"github.com/durabatch/durabatch/codec"
 	"github.com/durabatch/durabatch/workload"
@@ -42,11 +44,25 @@ func TestEncrypted(t *testing.T) {
 	require.Equal(t, workload.Succeeded, s.reportOf(t, id, exitSucceeded).Outcome)
 	require.Len(t, outputsIn(t, filepath.Join(dir, "OutputFiles")), 2)
 
+	require.NoError(t, replay(t.Context(), s.temporal, id, readsWith(t, file)))
+
 	s.requireUnreadable(t, id, "InputFiles", "Standard_A1_v2", "{{input}}", numbered(0))
 	delete(s.env, codec.KeyFileVariable)
 	got := s.starter(t, "status", id)
 	require.NotEqual(t, exitSucceeded, got.code)
 	require.Contains(t, got.stderr, codec.KeyFileVariable)
+}
+
+// readsWith is the converter of a worker with the key in file.
+func readsWith(t *testing.T, file string) converter.DataConverter {
+	t.Helper()
+	key, err := codec.FromEnvironment(func(name string) string {
+		return map[string]string{codec.KeyFileVariable: file}[name]
+	})
+	require.NoError(t, err)
+	var options client.Options
+	key.ForWorker(&options)
+	return options.DataConverter
 }
 
 // requireUnreadable: words of the run are nowhere in its history, nor in

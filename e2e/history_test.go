@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,7 +15,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/worker"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/durabatch/durabatch/workflows"
 )
 
 // Bounds of the history of any run, be it of five files or a million.
@@ -23,8 +32,9 @@ const (
 )
 
 // checkHistory looks at the history of a run that has ended: it is small, and
-// holds no secret and none of the names. With save, and -update, it becomes one
-// of those that the replay test reads.
+// holds no secret and none of the names, and the workflow replays it. With save,
+// and -update, it becomes one of those that the replay test reads, unless there is
+// one of that name.
 func (s *stack) checkHistory(t *testing.T, id, save string, names ...string) {
 	t.Helper()
 	whole := s.rawHistory(t, id)
@@ -40,11 +50,34 @@ func (s *stack) checkHistory(t *testing.T, id, save string, names ...string) {
 	t.Logf("history of %s: %d events, %d bytes", id, info.GetHistoryLength(), info.GetHistorySizeBytes())
 	require.LessOrEqual(t, info.GetHistoryLength(), int64(maxEvents), "events")
 	require.LessOrEqual(t, info.GetHistorySizeBytes(), int64(maxBytes), "bytes")
+	require.NoError(t, replay(t.Context(), s.temporal, id, converter.GetDefaultDataConverter()))
 	if *update && save != "" {
 		file := filepath.Join(root, "workflows", "testdata", "history", save+".json")
-		require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
-		require.NoError(t, os.WriteFile(file, shown, 0o644))
+		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+			require.NoError(t, os.WriteFile(file, shown, 0o644))
+		}
 	}
+}
+
+// replay runs the history of a run through the workflow again, which has to ask
+// for the same at each place. The payloads are read by payloads.
+func replay(ctx context.Context, c client.Client, id string, payloads converter.DataConverter) error {
+	history := &historypb.History{}
+	events := c.GetWorkflowHistory(ctx, id, "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for events.HasNext() {
+		event, err := events.Next()
+		if err != nil {
+			return err
+		}
+		history.Events = append(history.Events, event)
+	}
+	replayer, err := worker.NewWorkflowReplayerWithOptions(worker.WorkflowReplayerOptions{DataConverter: payloads})
+	if err != nil {
+		return err
+	}
+	replayer.RegisterWorkflow(workflows.RunWorkload)
+	replayer.RegisterWorkflow(workflows.Janitor)
+	return replayer.ReplayWorkflowHistory(log.NewStructuredLogger(slog.New(slog.DiscardHandler)), history)
 }
 
 // rawHistory is a run's history as Temporal has it.

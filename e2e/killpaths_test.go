@@ -27,6 +27,7 @@ type path struct {
 	outputs  bool            // they are fetched
 	keeps    bool            // job and pool stay
 	notes    int
+	delay    time.Duration // before the run begins
 }
 
 // Pieces of the workloads.
@@ -132,16 +133,20 @@ func terminatesWait(ctx context.Context, c client.Client, id string) error {
 
 // untilWaits waits until the run does nothing but wait for its tasks.
 func untilWaits(ctx context.Context, c client.Client, id string) error {
+	return poll(ctx, func() (bool, error) {
+		described, err := c.DescribeWorkflowExecution(ctx, id, "")
+		pending := described.GetPendingActivities()
+		return len(pending) == 1 && pending[0].GetActivityType().GetName() == "Wait", err
+	})
+}
+
+// poll asks until the answer is yes, an error, or too late.
+func poll(ctx context.Context, ask func() (bool, error)) error {
 	again := time.NewTicker(100 * time.Millisecond)
 	defer again.Stop()
 	for {
-		described, err := c.DescribeWorkflowExecution(ctx, id, "")
-		if err != nil {
+		if yes, err := ask(); yes || err != nil {
 			return err
-		}
-		pending := described.GetPendingActivities()
-		if len(pending) == 1 && pending[0].GetActivityType().GetName() == "Wait" {
-			return nil
 		}
 		select {
 		case <-again.C:
@@ -179,5 +184,5 @@ func (p path) start(ctx context.Context, temporal client.Client, id, dir string)
 		return nil, err
 	}
 	text := strings.NewReplacer("DIR", dir, "HOST", host).Replace(p.workload)
-	return temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: id, TaskQueue: workflows.TaskQueue}, "RunWorkload", json.RawMessage(text))
+	return temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: id, TaskQueue: workflows.TaskQueue, StartDelay: p.delay}, "RunWorkload", json.RawMessage(text))
 }

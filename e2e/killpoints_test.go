@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 
 	"github.com/durabatch/durabatch/workflows"
 	"github.com/durabatch/durabatch/workload"
@@ -193,7 +195,7 @@ func (k *killer) runs(ctx context.Context, v *victim, p path, at *moment, id, di
 			return fmt.Errorf("it ended without a report: %w", err)
 		}
 	}
-	return k.check(ctx, p, report, dir)
+	return errors.Join(k.check(ctx, p, report, dir), replay(ctx, v.temporal, id, converter.GetDefaultDataConverter()))
 }
 
 // sweeps has a run terminated, and the Janitor clean up after it.

@@ -63,17 +63,12 @@ func (v *victim) makeNamespace(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("make namespace %s: %w", v.namespace, err)
 	}
-	for again := time.NewTicker(200 * time.Millisecond); ; {
+	err = poll(ctx, func() (bool, error) {
 		_, err := service.CountWorkflowExecutions(ctx, &workflowservice.CountWorkflowExecutionsRequest{Namespace: v.namespace})
-		if err == nil {
-			again.Stop()
-			break
-		}
-		select {
-		case <-again.C:
-		case <-ctx.Done():
-			return fmt.Errorf("namespace %s does not come: %w", v.namespace, err)
-		}
+		return err == nil, nil
+	})
+	if err != nil {
+		return fmt.Errorf("namespace %s does not come: %w", v.namespace, err)
 	}
 	v.temporal, err = client.NewClientFromExisting(v.stack.temporal, client.Options{Namespace: v.namespace})
 	return err

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-var update = flag.Bool("update", false, "write the histories that the replay test reads")
+var update = flag.Bool("update", false, "write those histories for the replay test that it has none of")
 
 // Where things are, once TestMain has them.
 var (

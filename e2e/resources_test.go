@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"testing"
@@ -101,7 +102,11 @@ func (s *stack) nodes(t *testing.T, pool string) (now, target int32) {
 // createPool makes a pool of the user's own.
 func (s *stack) createPool(t *testing.T, id string, nodes int32) {
 	t.Helper()
-	_, err := s.batch.CreatePool(t.Context(), azbatch.CreatePoolContent{
+	require.NoError(t, s.addPool(t.Context(), id, nodes))
+}
+
+func (s *stack) addPool(ctx context.Context, id string, nodes int32) error {
+	_, err := s.batch.CreatePool(ctx, azbatch.CreatePoolContent{
 		ID: to.Ptr(id), VMSize: to.Ptr("Standard_A1_v2"), TargetDedicatedNodes: to.Ptr(nodes),
 		VirtualMachineConfiguration: &azbatch.VirtualMachineConfiguration{
 			NodeAgentSKUID: to.Ptr("batch.node.ubuntu 24.04"),
@@ -110,7 +115,7 @@ func (s *stack) createPool(t *testing.T, id string, nodes int32) {
 			},
 		},
 	}, nil)
-	require.NoError(t, err)
+	return err
 }
 
 // results reads what became of each input from the output container.

@@ -27,11 +27,13 @@ func RunWorkload(ctx workflow.Context, doc workload.Document) (workload.Report, 
 	if err := r.setHandlers(ctx); err != nil {
 		return workload.Report{}, err
 	}
-	if err := r.check(ctx, doc); err != nil {
+	err := r.check(ctx, doc)
+	if err == nil {
+		err = r.work(ctx)
+	} else if ctx.Err() == nil {
 		countRun(ctx, outcomeRefused)
 		return workload.Report{}, err
 	}
-	err := r.work(ctx)
 	if refused(err) && !r.exists.any() {
 		countRun(ctx, outcomeRefused)
 		return workload.Report{}, err

@@ -583,6 +583,21 @@ func TestCancelAtEachStepCleansUp(t *testing.T) {
 	}
 }
 
+// TestCancelBeforeAnything has its report too.
+func TestCancelBeforeAnything(t *testing.T) {
+	t.Parallel()
+	s := newSteps(t)
+	s.check = func(context.Context, workload.Document) (*workload.Workload, error) {
+		s.env.CancelWorkflow()
+		return nil, temporal.NewCanceledError()
+	}
+	report, err := s.run(t)
+	require.True(t, temporal.IsCanceledError(err), "%v", err)
+	require.Equal(t, workload.Cancelled, report.Outcome)
+	require.Equal(t, "The run was cancelled. No task was run.", report.Verdict)
+	require.Empty(t, s.calls())
+}
+
 func TestUploadThatFailsEndsTheWaitForAPool(t *testing.T) {
 	t.Parallel()
 	s := newSteps(t)
