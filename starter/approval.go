@@ -24,10 +24,10 @@ const (
 // terminal, or from --yes, and sends it to the run. Where there is neither it
 // says how to decide from elsewhere.
 type approval struct {
-	screen *screen
-	server *server
-	run    started
-	yes    bool
+	display display
+	server  *server
+	run     started
+	yes     bool
 
 	stage   stage
 	until   time.Time       // when the run decides for itself
@@ -44,8 +44,8 @@ type cleanup struct {
 	err    error
 }
 
-func newApproval(screen *screen, t *server, run started, yes bool) *approval {
-	return &approval{screen: screen, server: t, run: run, yes: yes, answers: map[string]bool{}, sent: make(chan cleanup, 1)}
+func newApproval(d display, t *server, run started, yes bool) *approval {
+	return &approval{display: d, server: t, run: run, yes: yes, answers: map[string]bool{}, sent: make(chan cleanup, 1)}
 }
 
 // listen reads the terminal from the start, so that what is typed before a
@@ -83,8 +83,8 @@ func (a *approval) withdraw() {
 		return
 	}
 	a.stage = over
-	a.screen.withdraw()
-	a.screen.printf("The question has been answered elsewhere, or its time is over.")
+	a.display.withdraw()
+	a.display.printf("The question has been answered elsewhere, or its time is over.")
 }
 
 func (a *approval) begin(ctx context.Context, status workflows.Status) {
@@ -112,14 +112,14 @@ func (a *approval) next(ctx context.Context) {
 		return
 	}
 	a.stage = asking
-	a.screen.ask("Delete " + a.open[0] + "? [Y] yes, [N] no: ")
+	a.display.ask("Delete " + a.open[0] + "? [Y] yes, [N] no: ")
 }
 
 func (a *approval) sayHow() {
 	a.stage = over
 	id := shellWord(a.run.WorkflowID)
-	a.screen.printf("The run waits until %s for somebody to decide over its job and pool.", timeOf(a.until))
-	a.screen.printf("Delete them: starter approve %s. Keep them: starter reject %s.", id, id)
+	a.display.printf("The run waits until %s for somebody to decide over its job and pool.", timeOf(a.until))
+	a.display.printf("Delete them: starter approve %s. Keep them: starter reject %s.", id, id)
 }
 
 // hear takes one line of the terminal. Enter alone is yes, as the tutorial has
@@ -131,10 +131,10 @@ func (a *approval) hear(ctx context.Context, line string, ok bool) {
 	switch {
 	case a.stage != asking:
 	case !ok:
-		a.screen.withdraw()
+		a.display.withdraw()
 		a.sayHow()
 	default:
-		a.screen.entered()
+		a.display.entered()
 		if yes, understood := answerOf(line); understood {
 			a.answers[a.open[0]] = yes
 			a.open = a.open[1:]
@@ -169,10 +169,10 @@ func (a *approval) tell() {
 	answer := *a.answer
 	a.stage, a.answer = over, nil
 	if answer.err != nil {
-		a.screen.printf("The run did not take the answer: %s", sentenceOf(answer.err.Error(), 500))
+		a.display.printf("The run did not take the answer: %s", sentenceOf(answer.err.Error(), 500))
 		return
 	}
-	a.screen.printf("%s", doneOf(answer.result))
+	a.display.printf("%s", doneOf(answer.result))
 }
 
 // wait gives the answer of a run that has ended meanwhile a moment to arrive.

@@ -48,7 +48,7 @@ func (s *starter) connect(ctx context.Context) (*server, error) {
 	if err != nil {
 		return nil, usagef("the settings of OpenTelemetry (OTEL_*) cannot be used: %w", err)
 	}
-	options.Logger = log.NewStructuredLogger(slog.New(slog.NewTextHandler(s.stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	options.Logger = log.NewStructuredLogger(slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	if options.HostPort == "" {
 		options.HostPort = client.DefaultHostPort
 	}

@@ -13,20 +13,29 @@ import (
 func (f *follower) end(ctx context.Context, seen sighting, report workload.Report) {
 	f.approval.withdraw()
 	f.approval.wait(ctx)
-	f.screen.withdraw()
+	f.display.close()
 	f.approval.tell()
 	if !f.milestones.verdict {
-		printVerdict(f.screen, report)
+		printVerdict(f.display, report)
 	}
 	f.showPlaces(report)
 	for _, note := range report.Notes {
-		f.screen.printf("Note: %s", sentenceOf(note, 500))
+		fmt.Fprintf(inTone(f.display, notice), "Note: %s\n", sentenceOf(note, 500))
 	}
 	for _, left := range report.Left {
-		f.screen.printf("Left: %s", sentenceOf(left, 500))
+		fmt.Fprintf(inTone(f.display, notice), "Left: %s\n", sentenceOf(left, 500))
 	}
-	f.screen.printf("\nRun end: %s", timeOf(seen.closed))
-	f.screen.printf("Elapsed time: %s%s", elapsedOf(seen.closed.Sub(seen.started)), f.waited())
+	f.display.printf("\nRun end: %s", timeOf(seen.closed))
+	f.display.printf("Elapsed time: %s%s", elapsedOf(seen.closed.Sub(seen.started)), f.waited())
+	f.showCost(report)
+}
+
+// showCost says what the nodes cost, where that can be estimated.
+func (f *follower) showCost(report workload.Report) {
+	t := report.NodeTime
+	if cost := f.gauge.prices.Cost(t.VMSize, t.Dedicated, t.Spot); cost.Known() && t.Dedicated+t.Spot > 0 {
+		f.display.printf("Cost of the nodes, estimated: %s for %.2f hours of %s (%s)", cost, t.Dedicated+t.Spot, t.VMSize, cost.Prices)
+	}
 }
 
 // waited says how much of the time the run only waited for people.
@@ -48,12 +57,12 @@ func (f *follower) showPlaces(report workload.Report) {
 		return
 	}
 	f.places = true
-	fmt.Fprintln(f.screen)
+	fmt.Fprintln(f.display)
 	if report.Files > 0 {
-		f.screen.printf("Outputs: container [%s]%s", report.Resources.OutputContainer, f.fetched())
+		f.display.printf("Outputs: container [%s]%s", report.Resources.OutputContainer, f.fetched())
 	}
 	if page := f.server.page(f.run.WorkflowID, f.run.RunID); page != "" {
-		f.screen.printf("Web UI: %s", page)
+		f.display.printf("Web UI: %s", page)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	enumspb "go.temporal.io/api/enums/v1"
 
+	"github.com/durabatch/durabatch/azure"
 	"github.com/durabatch/durabatch/workflows"
 	"github.com/durabatch/durabatch/workload"
 )
@@ -16,7 +17,8 @@ type follower struct {
 	server     *server
 	run        started
 	look       time.Duration
-	screen     *screen
+	display    display
+	gauge      *gauge
 	milestones *milestones
 	approval   *approval
 
@@ -32,22 +34,29 @@ type follower struct {
 // follow shows a run until it ends, asks for the cleanup approval or, with
 // yes, gives it, and answers the error that carries the run's exit code.
 func (s *starter) follow(ctx context.Context, t *server, run started, p *plan, yes bool) error {
-	out, terminal := s.stdout, isTerminal(s.stdout) || s.terminal
-	if s.json {
-		out, terminal = s.stderr, isTerminal(s.stderr)
+	prices, err := azure.LoadPrices(s.environ.Get(azure.EnvPrices))
+	if err != nil {
+		return usagef("the prices cannot be used: %w", err)
 	}
-	screen := newScreen(out, terminal && s.environ.Get("TERM") != "dumb")
+	ctx, interrupt := context.WithCancel(ctx)
+	defer interrupt()
+	shown, keys := s.display(interrupt)
+	defer s.log.divert(s.stderr)
+	defer shown.close()
 	f := &follower{
-		server: t, run: run, look: s.look, first: true,
-		screen: screen, milestones: newMilestones(screen, p), approval: newApproval(screen, t, run, yes),
+		server: t, run: run, look: s.look, first: true, display: shown, gauge: newGauge(p, prices),
+		milestones: newMilestones(shown, p), approval: newApproval(shown, t, run, yes),
 	}
-	if s.terminal && !s.json {
+	switch {
+	case keys != nil:
+		f.approval.lines = keys
+	case s.terminal && !s.json:
 		f.approval.listen(ctx, s.stdin)
 	}
 	report, err := f.untilEnd(ctx)
-	screen.withdraw()
+	shown.close()
 	if err != nil && ctx.Err() != nil {
-		screen.printf("\nYou stopped following; run %s goes on. Come back with: starter watch %s", nameOf(run.WorkflowID), shellWord(run.WorkflowID))
+		shown.printf("\nYou stopped following; run %s goes on. Come back with: starter watch %s", nameOf(run.WorkflowID), shellWord(run.WorkflowID))
 		return exitWith(exitInterrupted)
 	}
 	if err != nil {
@@ -123,7 +132,11 @@ func (f *follower) interval() time.Duration {
 
 func (f *follower) show(ctx context.Context, seen sighting) {
 	f.milestones.show(seen)
-	if isClosed(seen.execution) || seen.status == nil {
+	if isClosed(seen.execution) {
+		return
+	}
+	if seen.status == nil {
+		f.display.show(f.gauge.panel(seen, time.Now()))
 		return
 	}
 	if seen.status.Report != nil && !seen.status.ApprovalUntil.IsZero() {
@@ -131,9 +144,9 @@ func (f *follower) show(ctx context.Context, seen sighting) {
 	}
 	f.approval.follow(ctx, *seen.status)
 	f.approval.tell()
-	if line := f.milestones.progress; line != "" {
-		f.screen.progress(line, time.Since(seen.started))
-	}
+	panel := f.gauge.panel(seen, time.Now())
+	panel.line = f.milestones.progress
+	f.display.show(panel)
 }
 
 func isClosed(status enumspb.WorkflowExecutionStatus) bool {

@@ -77,6 +77,7 @@ func invokeIn(t *testing.T, environ []string, address string, stdin io.Reader, a
 		stdin:    stdin,
 		stdout:   &i.stdout,
 		stderr:   &i.stderr,
+		log:      &diversion{to: &i.stderr},
 		terminal: stdin != nil,
 		look:     50 * time.Millisecond,
 		patience: 2 * time.Second,

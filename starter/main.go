@@ -32,6 +32,7 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 		stdin:    stdin,
 		stdout:   stdout,
 		stderr:   stderr,
+		log:      &diversion{to: stderr},
 		terminal: isTerminal(stdin) && isTerminal(stdout),
 		look:     500 * time.Millisecond,
 		patience: 10 * time.Second,
@@ -44,6 +45,7 @@ type starter struct {
 	environ        environment
 	stdin          io.Reader
 	stdout, stderr io.Writer
+	log            *diversion    // what libraries log
 	terminal       bool          // somebody sits there and can be asked
 	json           bool          // answers are JSON
 	look           time.Duration // between two looks at a run

@@ -13,18 +13,19 @@ import (
 // milestones prints what happens in a run, each thing once, in the words of
 // the tutorial.
 type milestones struct {
-	screen *screen
-	plan   *plan // nil: somebody else started the run
+	display display
+	plan    *plan // nil: somebody else started the run
 
 	begun    map[string]bool // steps that were announced
 	uploads  int             // names that were printed
 	verdict  bool
 	reasons  map[string]string // the latest complaint of each activity
+	failed   map[string]bool   // tasks whose failure was told
 	progress string            // of what works now
 }
 
-func newMilestones(screen *screen, p *plan) *milestones {
-	return &milestones{screen: screen, plan: p, begun: map[string]bool{}, reasons: map[string]string{}}
+func newMilestones(d display, p *plan) *milestones {
+	return &milestones{display: d, plan: p, begun: map[string]bool{}, reasons: map[string]string{}, failed: map[string]bool{}}
 }
 
 // show prints what is new since the last sighting.
@@ -37,6 +38,7 @@ func (m *milestones) show(seen sighting) {
 	}
 	for _, a := range seen.activities {
 		m.showReasons(a)
+		m.showFailures(a)
 	}
 	m.progress = progressOf(seen.activities, m.moving())
 }
@@ -44,7 +46,7 @@ func (m *milestones) show(seen sighting) {
 // moving are the steps whose progress is worth a line. Where each line stays,
 // that of an upload that names its files would say nothing more.
 func (m *milestones) moving() []string {
-	if m.uploads > 0 && !m.screen.terminal {
+	if m.uploads > 0 && !m.display.moves() {
 		return progressSteps[1:]
 	}
 	return progressSteps
@@ -65,7 +67,7 @@ func (m *milestones) showStep(status workflows.Status, step workflows.Step, acti
 		m.showVerdict(status)
 	}
 	for _, line := range m.announce(status, step.Name) {
-		m.screen.printf("%s", line)
+		m.display.printf("%s", line)
 	}
 }
 
@@ -116,7 +118,7 @@ func (m *milestones) showUpload(status workflows.Status, step workflows.Step, ac
 	if !m.plan.namesKnown(status.Files) {
 		if !m.begun[step.Name] {
 			m.begun[step.Name] = true
-			m.screen.printf("Uploading %s (%s) to container [%s]...", countOf(status.Files, "file"), sizeOf(status.Bytes), status.Resources.InputContainer)
+			m.display.printf("Uploading %s (%s) to container [%s]...", countOf(status.Files, "file"), sizeOf(status.Bytes), status.Resources.InputContainer)
 		}
 		return
 	}
@@ -130,7 +132,7 @@ func (m *milestones) showUpload(status workflows.Status, step workflows.Step, ac
 		due = len(m.plan.names)
 	}
 	for ; m.uploads < min(due, len(m.plan.names)); m.uploads++ {
-		m.screen.printf("Uploading file %s to container [%s]...", nameOf(m.plan.names[m.uploads]), status.Resources.InputContainer)
+		m.display.printf("Uploading file %s to container [%s]...", nameOf(m.plan.names[m.uploads]), status.Resources.InputContainer)
 	}
 }
 
@@ -139,13 +141,25 @@ func (m *milestones) showVerdict(status workflows.Status) {
 		return
 	}
 	m.verdict = true
-	printVerdict(m.screen, *status.Report)
+	printVerdict(m.display, *status.Report)
 }
 
-// showReasons says why an activity does not get on, once for each reason.
+// showFailures tells of tasks as they fail, each once. The verdict says more.
+func (m *milestones) showFailures(a activity) {
+	for _, failure := range a.Progress.Failures {
+		if !m.failed[failure.TaskID] {
+			m.failed[failure.TaskID] = true
+			m.display.failed(failure)
+		}
+	}
+}
+
+// showReasons says why an activity does not get on, once for each reason;
+// where what moves is shown, a wait's reason is part of that.
 func (m *milestones) showReasons(a activity) {
 	reason := ""
 	switch {
+	case a.Progress.Reason != "" && m.display.moves():
 	case a.Progress.Reason != "":
 		reason = "Waiting: " + sentenceOf(a.Progress.Reason, 500)
 	case a.Failure != "" && a.Attempt > 1:
@@ -153,7 +167,7 @@ func (m *milestones) showReasons(a activity) {
 	}
 	if reason != "" && m.reasons[a.ID] != reason {
 		m.reasons[a.ID] = reason
-		m.screen.printf("%s", reason)
+		m.display.printf("%s", reason)
 	}
 }
 

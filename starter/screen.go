@@ -4,10 +4,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 	"unicode/utf8"
 
 	"golang.org/x/term"
+
+	"github.com/durabatch/durabatch/workload"
 )
 
 // plainEvery is how often the progress is printed where it cannot be
@@ -49,7 +52,30 @@ func (s *screen) printf(format string, args ...any) {
 // progress shows what changes all the time. Where it cannot be rewritten, a
 // change of the clock alone is none.
 func (s *screen) progress(line string, clock time.Duration) {
-	whole := line + " · " + clockOf(clock)
+	s.change(line, line+" · "+clockOf(clock))
+}
+
+// show shows the progress of a run, with the clock, the pace and the cost,
+// whose change alone is none either.
+func (s *screen) show(p panel) {
+	if p.line == "" {
+		return
+	}
+	words := append([]string{p.line, clockOf(s.now().Sub(p.Started))}, paceWords(panel{Rate: p.Rate, Left: p.Left}, s.now())...)
+	if p.Cost.Known() {
+		words = append(words, p.Cost.String()+" so far")
+	}
+	s.change(p.line, strings.Join(words, " · "))
+}
+
+func (s *screen) failed(f workload.Failure) { s.printf("%s", failureLine(f)) }
+
+func (s *screen) moves() bool { return s.terminal }
+
+func (s *screen) close() { s.withdraw() }
+
+// change shows whole, where line is what matters of it.
+func (s *screen) change(line, whole string) {
 	switch {
 	case s.question != "":
 	case s.terminal:

@@ -26,11 +26,11 @@ func (f *follower) sight(ctx context.Context) (*sighting, error) {
 	}
 	if f.lost {
 		f.lost = false
-		f.screen.printf("Temporal answers again.")
+		f.display.printf("Temporal answers again.")
 	}
 	if f.first {
 		f.first, f.started = false, seen.started
-		f.screen.printf("Run start: %s (%s)\n", timeOf(seen.started), nameOf(f.run.WorkflowID))
+		f.display.printf("Run start: %s (%s)\n", timeOf(seen.started), nameOf(f.run.WorkflowID))
 	}
 	f.query(ctx, &seen)
 	return &seen, nil
@@ -39,7 +39,7 @@ func (f *follower) sight(ctx context.Context) (*sighting, error) {
 func (f *follower) loseSight() {
 	if !f.lost {
 		f.lost = true
-		f.screen.printf("Temporal at %s does not answer; the run itself is kept there. Trying again...", f.server.address)
+		f.display.printf("Temporal at %s does not answer; the run itself is kept there. Trying again...", f.server.address)
 	}
 }
 
@@ -52,13 +52,13 @@ func (f *follower) query(ctx context.Context, seen *sighting) {
 		f.missed, f.status = 0, status
 		if f.silent {
 			f.silent = false
-			f.screen.printf("A worker answers again.")
+			f.display.printf("A worker answers again.")
 		}
 	case ctx.Err() == nil && isNoWorker(err):
 		f.missed++
 		if f.missed == 2 && !f.silent && !isClosed(seen.execution) {
 			f.silent = true
-			f.screen.printf("No worker answers on the task queue %s; the run goes on when one does. Start one: bin/worker", workflows.TaskQueue)
+			f.display.printf("No worker answers on the task queue %s; the run goes on when one does. Start one: bin/worker", workflows.TaskQueue)
 		}
 	}
 	seen.status = f.status

@@ -70,10 +70,14 @@ const success = "Success! All tasks completed successfully within the specified 
 // printVerdict says how the work went, file by file where it did not.
 func printVerdict(out io.Writer, report workload.Report) {
 	if report.Outcome == workload.Succeeded {
-		fmt.Fprintln(out, success)
+		fmt.Fprintln(inTone(out, good), success)
 		return
 	}
-	fmt.Fprintln(out, strings.Join(linesOf(report.Verdict), "\n"))
+	tone := bad
+	if report.Outcome == workload.SucceededWithFailures {
+		tone = notice
+	}
+	fmt.Fprintln(inTone(out, tone), strings.Join(linesOf(report.Verdict), "\n"))
 	for _, failure := range report.Failures {
 		if failure.Name != "" || failure.Stderr != "" {
 			printFailure(out, failure)
@@ -99,11 +103,10 @@ func printFailure(out io.Writer, failure workload.Failure) {
 	if failure.Node != "" {
 		facts = append(facts, "node "+failure.Node)
 	}
-	fmt.Fprintf(out, "  %s", name)
 	if len(facts) > 0 {
-		fmt.Fprintf(out, " (%s)", strings.Join(facts, ", "))
+		name += " (" + strings.Join(facts, ", ") + ")"
 	}
-	fmt.Fprintf(out, ": %s\n", sentenceOf(failure.Message, 500))
+	fmt.Fprintf(out, "  %s: %s\n", name, sentenceOf(failure.Message, 500))
 	if failure.Stderr == "" {
 		return
 	}
