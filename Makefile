@@ -17,11 +17,7 @@ RCLONE_PKG   = github.com/rclone/rclone
 
 .PHONY: help
 help: ## Show this list
-<<<<<<< HEAD
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-=======
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
->>>>>>> f58b227 (bench: transfers are measured beside rclone copy, into one Azurite)
 
 .PHONY: build
 build: binaries bin/temporal $(AZURITE) ## Build everything that runs: worker, starter, local, Temporal, Azurite
