@@ -146,14 +146,19 @@ func (v *victim) kill() {
 	<-worker.ended
 }
 
-// stop ends worker and trap.
-func (v *victim) stop() error {
+// stayDead kills the worker for good; what stands between stays.
+func (v *victim) stayDead() {
 	v.mu.Lock()
 	v.stopped = true
 	v.mu.Unlock()
 	if v.worker != nil {
 		v.kill()
 	}
+}
+
+// stop ends worker and trap.
+func (v *victim) stop() error {
+	v.stayDead()
 	for _, end := range v.ends {
 		end()
 	}
