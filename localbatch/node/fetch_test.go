@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -229,14 +230,14 @@ func TestFetchGivesUp(t *testing.T) {
 	server := newBlobServer(t)
 	server.container("in").put("file", "x")
 	busy := answering(503, "ServerBusy")
-	server.fail("GET", "/in/file", busy, busy, busy, busy, busy, busy, busy)
+	server.fail("GET", "/in/file", slices.Repeat([]http.HandlerFunc{busy}, 12)...)
 	r, dir := server.runWith(t, ResourceFile{HTTPURL: server.blobURL("in", "file"), FilePath: "file"})
 	requireCode(t, BlobDownloadMiscError, ServerError, r)
-	require.Equal(t, 5, server.count("GET /in/file"))
+	require.Equal(t, 10, server.count("GET /in/file"))
 	require.Contains(t, r.Failure.Error(), "503")
 	require.NoFileExists(t, filepath.Join(dir, "wd", "file"))
 
-	server.fail("GET", "/in", busy, busy, busy, busy, busy)
+	server.fail("GET", "/in", slices.Repeat([]http.HandlerFunc{busy}, 10)...)
 	r, _ = server.runWith(t, ResourceFile{ContainerURL: server.url("in")})
 	requireCode(t, ResourceContainerListMiscError, UserError, r)
 
@@ -281,7 +282,7 @@ func TestFetchFollowsNoRedirectToAnotherHost(t *testing.T) {
 	require.Zero(t, other.count("GET /in/secret"))
 	require.Equal(t, 1, server.count("GET /in/away"))
 
-	server.fail("GET", "/in", away, away, away, away, away)
+	server.fail("GET", "/in", slices.Repeat([]http.HandlerFunc{away}, 10)...)
 	r, dir = server.runWith(t, ResourceFile{ContainerURL: server.url("in")})
 	requireCode(t, ResourceContainerListMiscError, UserError, r)
 	requireNoSecret(t, r, dir)

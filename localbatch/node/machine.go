@@ -22,7 +22,8 @@ type Options struct {
 	// Transfers is how many files of one task move at once. Default: 4.
 	Transfers int
 	// Tries is how often a request to storage is made in all before its failure
-	// is the task's. Default: 5.
+	// is the task's, which nothing retries. Default: 10, which bridges some two
+	// minutes without storage.
 	Tries int
 	// RetryDelay is the pause before a request's second try; each further one
 	// is twice as long. Default: 500 ms.
@@ -89,7 +90,7 @@ func NewMachine(opts Options) *Machine {
 		m.transfers = 4
 	}
 	if m.tries <= 0 {
-		m.tries = 5
+		m.tries = 10
 	}
 	if m.delay <= 0 {
 		m.delay = 500 * time.Millisecond
