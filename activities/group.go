@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -55,11 +56,14 @@ func (a *Activities) groupsOf(task workload.Task, in, out string, inputs []workl
 	outputURL := a.Storage.AddressLength(out, "")
 	resources, outputs, first := base, 0, 0
 	for i, input := range inputs {
-		expansion, err := task.Expand(input.Index, input.Name)
+		expansion, err := task.Expand(input)
 		if err != nil {
 			return nil, refuse(InvalidWorkload, "%v", err)
 		}
-		r := resourceFileJSON + a.Storage.AddressLength(in, input.Blob) + len(input.Name)
+		r := resourceFileJSON + len(input.URL) + len(input.Name)
+		if input.URL == "" {
+			r += a.Storage.AddressLength(cmp.Or(input.Container, in), input.Blob)
+		}
 		o := 0
 		for _, output := range expansion.Outputs {
 			o += outputFileJSON + outputURL + 2*len(output.File)
@@ -97,7 +101,7 @@ func (a *Activities) groupBody(ctx context.Context, in SubmitInput, group []work
 	}
 	files = append(files, own)
 	for _, input := range group {
-		file, err := a.resourceFile(ctx, workload.ResourceFile{Container: in.InputContainer, Blob: input.Blob, Path: input.Name}, in.Access)
+		file, err := a.resourceFile(ctx, in.source(input), in.Access)
 		if err != nil {
 			return none, fail(err, "sign the address of %s", input.Name)
 		}
@@ -175,7 +179,7 @@ func groupScript(task workload.Task, group []workload.Input) (script string, out
 	var b strings.Builder
 	fmt.Fprintf(&b, groupHead, task.MaxRetries, int64(time.Duration(task.Timeout)/time.Second))
 	for _, input := range group {
-		expansion, err := task.Expand(input.Index, input.Name)
+		expansion, err := task.Expand(input)
 		if err != nil {
 			return "", nil, err
 		}

@@ -109,14 +109,14 @@ func (g *gathering) keepAlways(ctx context.Context, input workload.Input, result
 }
 
 func (g *gathering) always(input workload.Input, name string) bool {
-	expansion, err := g.in.Task.Expand(input.Index, input.Name)
+	expansion, err := g.in.Task.Expand(input)
 	return err == nil && slices.ContainsFunc(expansion.Outputs, func(o workload.ExpandedOutput) bool { return o.File == name && o.Always })
 }
 
 // dropPartial deletes what a command that was cut off had written by then, and
 // Batch uploaded with what the other files of the task left.
 func (g *gathering) dropPartial(ctx context.Context, input workload.Input) error {
-	expansion, err := g.in.Task.Expand(input.Index, input.Name)
+	expansion, err := g.in.Task.Expand(input)
 	if err != nil {
 		return refuse(InvalidWorkload, "%v", err)
 	}

@@ -90,11 +90,11 @@ func (a *Activities) judge(ctx context.Context, in ScanInput) (ScanResult, error
 	var found ScanResult
 	names := workload.NewNameCheck(in.Task)
 	progress := beat{ctx: ctx, progress: workload.Progress{Step: "scan"}}
-	err := a.eachInput(ctx, in.Inputs, func(input workload.Input) error {
+	err := a.eachInput(ctx, in.Inputs, true, func(input workload.Input) error {
 		found.Files++
 		found.Bytes += input.Size
 		progress.update(func(p *workload.Progress) { p.Files, p.Bytes = found.Files, found.Bytes })
-		if err := names.Add(input.Index, input.Name); err != nil {
+		if err := names.Add(input); err != nil {
 			return refuse(InvalidWorkload, "%v", err)
 		}
 		return nil
@@ -103,8 +103,7 @@ func (a *Activities) judge(ctx context.Context, in ScanInput) (ScanResult, error
 		return ScanResult{}, err
 	}
 	if found.Files == 0 {
-		return ScanResult{}, refuse(InvalidWorkload, "%s holds no file that matches %s",
-			origin(in.Inputs), strings.Join(in.Inputs.Match, ", "))
+		return ScanResult{}, nothingIn(in.Inputs)
 	}
 	return found, nil
 }
@@ -117,7 +116,7 @@ func (a *Activities) writeList(ctx context.Context, in ScanInput, found ScanResu
 	var part []workload.Input
 	written := ScanResult{Bytes: found.Bytes}
 	progress := beat{ctx: ctx, progress: workload.Progress{Step: "scan", Total: found.Files}}
-	err := a.eachInput(ctx, in.Inputs, func(input workload.Input) error {
+	err := a.eachInput(ctx, in.Inputs, false, func(input workload.Input) error {
 		progress.update(func(p *workload.Progress) { p.Files = written.Files })
 		part = append(part, input)
 		written.Files++
@@ -138,8 +137,11 @@ func (a *Activities) writeList(ctx context.Context, in ScanInput, found ScanResu
 
 // eachInput yields the inputs in the order of their names, which is the same
 // every time.
-func (a *Activities) eachInput(ctx context.Context, in workload.Inputs, yield func(workload.Input) error) error {
-	if in.Container != "" {
+func (a *Activities) eachInput(ctx context.Context, in workload.Inputs, first bool, yield func(workload.Input) error) error {
+	switch {
+	case in.Manifest != "":
+		return a.eachItem(ctx, in, first, yield)
+	case in.Container != "":
 		return a.eachBlob(ctx, in, yield)
 	}
 	var index int64
@@ -177,8 +179,21 @@ func (a *Activities) inputParts(outputContainer, prefix string) transfer.Parts[w
 	return transfer.Parts[workload.Input]{Container: a.Storage.Container(outputContainer), Prefix: prefix}
 }
 
+func nothingIn(in workload.Inputs) error {
+	if in.Manifest != "" {
+		return refuse(InvalidWorkload, "inputs.manifest: %s names no file", origin(in))
+	}
+	return refuse(InvalidWorkload, "%s holds no file that matches %s", origin(in), strings.Join(in.Match, ", "))
+}
+
 // origin names where inputs come from, for people.
 func origin(in workload.Inputs) string {
+	if in.Manifest != "" && in.Container == "" {
+		return in.Manifest
+	}
+	if in.Manifest != "" {
+		return "blob " + path.Join(in.Container, in.Manifest)
+	}
 	if in.Container != "" {
 		return "container " + path.Join(in.Container, in.Prefix)
 	}

@@ -246,7 +246,7 @@ func failureMessage(failure azbatch.TaskFailureInfo) string {
 // collect lists the outputs that a task left and names one that it should
 // have left and did not.
 func (g *gathering) collect(ctx context.Context, input workload.Input, result *workload.Result) (missing string, err error) {
-	expansion, err := g.in.Task.Expand(input.Index, input.Name)
+	expansion, err := g.in.Task.Expand(input)
 	if err != nil {
 		return "", refuse(InvalidWorkload, "%v", err)
 	}

@@ -16,11 +16,11 @@ import (
 
 // taskBody turns one input into the task that Batch is to run for it.
 func (a *Activities) taskBody(ctx context.Context, in SubmitInput, input workload.Input) (azbatch.CreateTaskContent, error) {
-	expansion, err := in.Task.Expand(input.Index, input.Name)
+	expansion, err := in.Task.Expand(input)
 	if err != nil {
 		return azbatch.CreateTaskContent{}, refuse(InvalidWorkload, "%v", err)
 	}
-	inputURL, err := a.blobAddress(ctx, in.InputContainer, input.Blob, in.Access)
+	own, err := a.resourceFile(ctx, in.source(input), in.Access)
 	if err != nil {
 		return azbatch.CreateTaskContent{}, fail(err, "sign the address of %s", input.Name)
 	}
@@ -34,7 +34,7 @@ func (a *Activities) taskBody(ctx context.Context, in SubmitInput, input workloa
 	return azbatch.CreateTaskContent{
 		ID:                  to.Ptr(id),
 		CommandLine:         to.Ptr(bash(script(expansion.Command, links))),
-		ResourceFiles:       append(files, azbatch.ResourceFile{HTTPURL: to.Ptr(inputURL), FilePath: to.Ptr(input.Name), IdentityReference: in.Access.identity()}),
+		ResourceFiles:       append(files, own),
 		OutputFiles:         outputs,
 		EnvironmentSettings: environment(in.Task.Environment),
 		RequiredSlots:       to.Ptr(max(in.Task.Slots, 1)),

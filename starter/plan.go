@@ -35,7 +35,7 @@ func (s *starter) plan(ctx context.Context, file string) (*plan, error) {
 	if err != nil {
 		return nil, failedf("this machine does not tell its name: %w", err)
 	}
-	if w.Inputs.Host == "" && (w.Inputs.Dir != "" || w.Outputs.Dir != "") {
+	if w.Inputs.Host == "" && w.NeedsHost() {
 		w.Inputs.Host = host
 	}
 	p := &plan{workload: w}
@@ -62,7 +62,7 @@ func (p *plan) count(ctx context.Context) error {
 	p.counted = true
 	check := workload.NewNameCheck(p.workload.Task)
 	err := transfer.Walk(ctx, in.Dir, in.Match, func(file transfer.File) error {
-		if err := check.Add(p.files, file.Name); err != nil {
+		if err := check.Add(workload.Input{Index: p.files, Name: file.Name}); err != nil {
 			return err
 		}
 		if len(p.names) < namedFiles {

@@ -138,7 +138,7 @@ func (r *run) tidy(asked, ctx workflow.Context, report *workload.Report) workflo
 			activities.PoolInput{Owner: r.owner, Pool: names.Pool})
 	}
 	if dir := r.workload.Outputs.Dir; dir != "" && report.Results != "" && !r.cancelled {
-		firstContact := r.workload.Inputs.Dir == ""
+		firstContact := !r.workload.Inputs.OnHost()
 		options := onHost(withinBound("fetch the outputs to "+r.workload.Inputs.Host, fetchBound), r.workload.Inputs.Host, firstContact)
 		begin(asked, StepFetch, options, act.Fetch, activities.FetchInput{Container: names.OutputContainer, Directory: dir, Files: r.status.Files},
 			func(err error) { r.notFetched(report, dir, reasonOf(err)) })

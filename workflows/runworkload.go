@@ -98,14 +98,16 @@ func (r *run) check(ctx workflow.Context, doc workload.Document) error {
 	if w.Pool.ID != "" {
 		r.status.Resources.Pool = w.Pool.ID
 	}
-	if w.Inputs.Container != "" {
+	if !r.ownsInputs() {
 		r.status.Resources.InputContainer = w.Inputs.Container
 	}
 	return nil
 }
 
 // ownsInputs says whether the input container is the run's own.
-func (r *run) ownsInputs() bool { return r.workload.Inputs.Container == "" }
+func (r *run) ownsInputs() bool {
+	return r.workload.Inputs.Container == "" && r.workload.Inputs.Manifest == ""
+}
 
 // ownsPool says whether the pool is the run's own.
 func (r *run) ownsPool() bool { return r.workload.Pool.ID == "" }

@@ -40,7 +40,7 @@ func (r *run) do(ctx workflow.Context, step string, options workflow.ActivityOpt
 func (r *run) scan(ctx workflow.Context) (activities.ScanResult, error) {
 	w := r.workload
 	options := atLength("list the inputs")
-	if w.Inputs.Dir != "" {
+	if w.Inputs.OnHost() {
 		options = onHost(atLength("list the inputs on "+w.Inputs.Host), w.Inputs.Host, true)
 	}
 	var found activities.ScanResult

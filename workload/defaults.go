@@ -14,7 +14,7 @@ const (
 // applyDefaults fills in what the document leaves out. It leaves alone what
 // would be refused beside what is set, so that its result can be parsed again.
 func (w *Workload) applyDefaults() {
-	if len(w.Inputs.Match) == 0 {
+	if len(w.Inputs.Match) == 0 && w.Inputs.Manifest == "" {
 		w.Inputs.Match = []string{"*"}
 	}
 	if w.Timeout == 0 {

@@ -33,10 +33,10 @@ func (d Document) Parse() (*Workload, error) {
 	if err := w.RequireAbsolute(); err != nil {
 		return nil, err
 	}
-	if w.Inputs.Host == "" && (w.Inputs.Dir != "" || w.Outputs.Dir != "") {
+	if w.Inputs.Host == "" && w.NeedsHost() {
 		return nil, Problems{{
 			Field:   "inputs.host",
-			Message: "is required with inputs.dir and outputs.dir: the host name of the machine they are on, whose worker moves the files",
+			Message: "is required with inputs.dir, outputs.dir and an inputs.manifest that is a file: the host name of the machine they are on, whose worker moves the files",
 		}}
 	}
 	return w, nil

@@ -32,18 +32,18 @@ type ExpandedOutput struct {
 	Always  bool   // also when the task fails
 }
 
-// Expand fills the task's templates for the input with that index and name, a
-// slash-separated path below Inputs.Dir or Inputs.Prefix, at which the file
+// Expand fills the task's templates for the input, by its index, its variables
+// and its name, a slash-separated path below Inputs.Dir or Inputs.Prefix, at which the file
 // also is in the working directory. Paths in the answer are clean and without
 // "./" in front. Its errors name the input: a name that is not UTF-8 or is no
 // path, and outputs whose name is empty, absolute, too long, leaves the
 // directory or lies below "_durabatch/".
-func (t Task) Expand(index int64, name string) (Expansion, error) {
+func (t Task) Expand(in Input) (Expansion, error) {
 	e, err := newExpander(t)
 	if err != nil {
 		return Expansion{}, err
 	}
-	return e.expand(index, name)
+	return e.expand(in)
 }
 
 // expander is a task with its templates parsed.
@@ -52,6 +52,8 @@ type expander struct {
 	grouped  bool // inputs share a working directory
 	together bool // the command is of a group, and no one input's
 	outputs  []outputTemplate
+	// templates are those with variables in them.
+	templates []template
 }
 
 type outputTemplate struct {
@@ -65,6 +67,7 @@ func newExpander(t Task) (*expander, error) {
 	if e.command, err = parseTemplate(t.Command, t.commandPlaceholders()); err != nil {
 		return nil, fmt.Errorf("task.command: %w", err)
 	}
+	e.addVars(e.command)
 	outputs := t.Outputs
 	if t.Output != "" {
 		outputs = []Output{{File: t.Output}}
@@ -80,18 +83,29 @@ func newExpander(t Task) (*expander, error) {
 			return nil, fmt.Errorf("output %q: %w", shorten(text), err)
 		}
 		e.outputs = append(e.outputs, outputTemplate{Output: o, name: name})
+		e.addVars(name)
 	}
 	return e, nil
 }
 
-func (e *expander) expand(index int64, name string) (Expansion, error) {
+func (e *expander) addVars(t template) {
+	if t.firstVar() != "" {
+		e.templates = append(e.templates, t)
+	}
+}
+
+func (e *expander) expand(in Input) (Expansion, error) {
+	name := in.Name
 	if err := checkInputName(name); err != nil {
 		return Expansion{}, err
 	}
 	if e.grouped && isReserved(name) {
 		return Expansion{}, fmt.Errorf("input %q: with task.files, what lies below %s in the working directory is the run's own; rename it", name, Reserved)
 	}
-	values := inputValues(index, name)
+	values := inputValues(in)
+	if missing := e.missing(values); missing != "" {
+		return Expansion{}, fmt.Errorf("input %q: it has no variable for {{%s}}", name, missing)
+	}
 	var x Expansion
 	for _, o := range e.outputs {
 		p, err := o.place(name, values)
@@ -145,17 +159,34 @@ func (o outputTemplate) place(input string, values map[string]string) (string, e
 	return p, nil
 }
 
-func inputValues(index int64, name string) map[string]string {
+// missing is a variable that the templates hold and the input does not.
+func (e *expander) missing(values map[string]string) string {
+	for _, t := range e.templates {
+		for _, p := range t {
+			if _, found := values[p.placeholder]; !found && isVar(p.placeholder) {
+				return p.placeholder
+			}
+		}
+	}
+	return ""
+}
+
+func inputValues(in Input) map[string]string {
+	name := in.Name
 	base := path.Base(name)
 	stem, ext := splitExt(base)
-	return map[string]string{
+	values := map[string]string{
 		"input": "./" + name,
 		"stem":  stem,
 		"name":  base,
 		"ext":   ext,
 		"dir":   path.Dir(name),
-		"index": indexDigits(index),
+		"index": indexDigits(in.Index),
 	}
+	for v, text := range in.Vars {
+		values[varPrefix+v] = text
+	}
+	return values
 }
 
 // splitExt takes ".hidden" for a name without an extension.

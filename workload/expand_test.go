@@ -24,7 +24,7 @@ func TestExpand_command(t *testing.T) {
 		{"it's.mp4", `convert './it'\''s.mp4' './it'\''s.mp3' 'it'\''s' 'it'\''s.mp4' '.mp4' '.' '00000042'`},
 		{"-x:y.mp4", `convert './-x:y.mp4' './-x:y.mp3' '-x:y' '-x:y.mp4' '.mp4' '.' '00000042'`},
 	} {
-		x, err := task.Expand(42, tt.name)
+		x, err := task.Expand(Input{Index: 42, Name: tt.name})
 		require.NoError(t, err)
 		require.Equal(t, tt.want, x.Command)
 	}
@@ -51,7 +51,7 @@ func TestExpand_outputs(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			x, err := Task{Command: "true {{input}}", Outputs: []Output{tt.output}}.Expand(7, tt.input)
+			x, err := Task{Command: "true {{input}}", Outputs: []Output{tt.output}}.Expand(Input{Index: 7, Name: tt.input})
 			require.NoError(t, err)
 			require.Equal(t, []ExpandedOutput{tt.want}, x.Outputs)
 		})
@@ -81,18 +81,18 @@ func TestExpand_refuses(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := Task{Command: "true {{input}}", Output: tt.output}.Expand(0, tt.input)
+			_, err := Task{Command: "true {{input}}", Output: tt.output}.Expand(Input{Index: 0, Name: tt.input})
 			require.ErrorContains(t, err, tt.want)
 			require.ErrorContains(t, err, "input ")
 		})
 	}
 	_, err := Task{
 		Command: "true", Outputs: []Output{{File: "{{stem}}.mp3"}, {File: "a.mp3"}},
-	}.Expand(0, "a.mp4")
+	}.Expand(Input{Index: 0, Name: "a.mp4"})
 	require.ErrorContains(t, err, "two of its outputs")
-	_, err = Task{Command: strings.Repeat("x", maxCommand-10) + "{{input}}", Output: "x"}.Expand(0, "0123456789")
+	_, err = Task{Command: strings.Repeat("x", maxCommand-10) + "{{input}}", Output: "x"}.Expand(Input{Index: 0, Name: "0123456789"})
 	require.ErrorContains(t, err, "its command has")
-	_, err = Task{Command: "{{output}}", Outputs: []Output{{Pattern: "*"}}}.Expand(0, "a")
+	_, err = Task{Command: "{{output}}", Outputs: []Output{{Pattern: "*"}}}.Expand(Input{Index: 0, Name: "a"})
 	require.ErrorContains(t, err, "needs an output with file")
 }
 
@@ -107,7 +107,7 @@ func TestExpand_hostileNamesInBash(t *testing.T) {
 		if strings.HasPrefix(name, Reserved) {
 			continue // its output would be refused
 		}
-		x, err := task.Expand(int64(i), name)
+		x, err := task.Expand(Input{Index: int64(i), Name: name})
 		require.NoError(t, err, "%q", name)
 		stem, ext := splitExt(path.Base(name))
 		require.Equal(t,
@@ -123,7 +123,7 @@ func TestExpand_makesDirectories(t *testing.T) {
 		Command: "cat {{input}} > {{output}} && cp {{output}} {{dir}}/'it'\\''s'/b/{{stem}}.bak && find . -type f | sort",
 		Outputs: []Output{{File: "it's/{{stem}}.out"}, {File: "it's/b/{{stem}}.bak"}, {File: "{{stem}}.log"}},
 	}
-	x, err := task.Expand(0, "sub dir/a.txt")
+	x, err := task.Expand(Input{Index: 0, Name: "sub dir/a.txt"})
 	require.NoError(t, err)
 	require.Equal(t, "./sub dir/a.txt\n./sub dir/it's/a.out\n./sub dir/it's/b/a.bak\n",
 		bash(t, "mkdir 'sub dir' && echo x > 'sub dir/a.txt' && "+x.Command))

@@ -49,7 +49,7 @@ func FuzzExpand(f *testing.F) {
 	}
 	task := Task{Command: `printf '%s\0' {{input}} {{stem}} {{ext}} {{dir}} {{output}}`, Output: "{{name}}.out"}
 	f.Fuzz(func(t *testing.T, name string) {
-		x, err := task.Expand(0, name)
+		x, err := task.Expand(Input{Index: 0, Name: name})
 		if err != nil {
 			require.ErrorContains(t, err, "input ")
 			return

@@ -32,7 +32,7 @@ func (t Task) ExpandGroup(inputs []Input) (command string, outputs [][]ExpandedO
 	in, out := make([]string, len(inputs)), make([]string, len(inputs))
 	dirs := map[string]bool{}
 	for i, input := range inputs {
-		x, err := e.expand(input.Index, input.Name)
+		x, err := e.expand(input)
 		if err != nil {
 			return "", nil, err
 		}

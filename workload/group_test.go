@@ -33,6 +33,6 @@ func TestExpandGroup(t *testing.T) {
 	require.Equal(t, "mkdir -p './o' './d/o' || exit\nx '00000006' './a b' './d/c'\\''d' './o/a b' './d/o/c'\\''d'", command)
 	require.Equal(t, [][]ExpandedOutput{{{File: "o/a b"}}, {{File: "d/o/c'd"}}}, outputs)
 
-	_, err = Task{Command: "x {{input}}", Output: "{{name}}", Files: 2}.Expand(0, Reserved+"run.sh")
+	_, err = Task{Command: "x {{input}}", Output: "{{name}}", Files: 2}.Expand(Input{Index: 0, Name: Reserved + "run.sh"})
 	require.ErrorContains(t, err, "the run's own")
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // maxKeptNames bounds the bytes of input names that a NameCheck keeps.
-const maxKeptNames = 64 << 20
+const maxKeptNames = 8 << 20
 
 // NameCheck finds inputs that cannot be processed together: two that would
 // write the same output, or one that would write into the other's directory of
@@ -17,7 +17,7 @@ const maxKeptNames = 64 << 20
 // of a SHA-256 and the input's number: about 50 bytes each, so 50 MB for a
 // million inputs with one output. That two different names have the same hash
 // is not to be expected in the lifetime of the universe. Beside that it keeps
-// the inputs' names for its messages, up to 64 MiB of them; an input beyond is
+// the inputs' names for its messages, up to 8 MiB of them; an input beyond is
 // called by its number.
 type NameCheck struct {
 	expander *expander
@@ -44,15 +44,15 @@ func NewNameCheck(t Task) *NameCheck {
 
 // Add checks one more input. Its error names the input, and the other one where
 // there are two: what Expand says, or what both would write.
-func (c *NameCheck) Add(index int64, name string) error {
+func (c *NameCheck) Add(in Input) error {
 	if c.err != nil {
 		return c.err
 	}
-	x, err := c.expander.expand(index, name)
+	x, err := c.expander.expand(in)
 	if err != nil {
 		return err
 	}
-	input := uint32(index)
+	input, name := uint32(in.Index), in.Name
 	if c.kept < maxKeptNames {
 		c.names[input] = name
 		c.kept += len(name)

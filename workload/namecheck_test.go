@@ -41,7 +41,7 @@ func TestNameCheck(t *testing.T) {
 			var err error
 			for i, name := range tt.inputs {
 				require.NoError(t, err)
-				err = c.Add(int64(i), name)
+				err = c.Add(Input{Index: int64(i), Name: name})
 			}
 			if tt.want == nil {
 				require.NoError(t, err)
@@ -58,8 +58,8 @@ func TestNameCheck_namesBeyondTheBoundAreNumbers(t *testing.T) {
 	t.Parallel()
 	c := NewNameCheck(Task{Command: "true", Output: "{{stem}}.mp3"})
 	c.kept = maxKeptNames
-	require.NoError(t, c.Add(7, "a.mp4"))
-	require.ErrorContains(t, c.Add(8, "a.mov"), `input "a.mov" and input number 7 would both write "a.mp3"`)
+	require.NoError(t, c.Add(Input{Index: 7, Name: "a.mp4"}))
+	require.ErrorContains(t, c.Add(Input{Index: 8, Name: "a.mov"}), `input "a.mov" and input number 7 would both write "a.mp3"`)
 }
 
 func TestNameCheck_hostileNames(t *testing.T) {
@@ -67,10 +67,10 @@ func TestNameCheck_hostileNames(t *testing.T) {
 	c := NewNameCheck(Task{Command: "true {{input}}", Output: "{{name}}.out"})
 	for i, name := range hostileNames {
 		if !strings.HasPrefix(name, Reserved) {
-			require.NoError(t, c.Add(int64(i), name))
+			require.NoError(t, c.Add(Input{Index: int64(i), Name: name}))
 		}
 	}
-	require.ErrorContains(t, NewNameCheck(Task{Command: "{{nothing}}"}).Add(0, "a"), "not a placeholder")
+	require.ErrorContains(t, NewNameCheck(Task{Command: "{{nothing}}"}).Add(Input{Index: 0, Name: "a"}), "not a placeholder")
 }
 
 // The memory that the documentation promises: about 50 bytes an output, beside
@@ -83,7 +83,7 @@ func BenchmarkNameCheck(b *testing.B) {
 	runtime.ReadMemStats(&before)
 	n := 0
 	for b.Loop() {
-		if err := c.Add(int64(n), fmt.Sprintf("folder-%d/file-%d.mp4", n/1000, n)); err != nil {
+		if err := c.Add(Input{Index: int64(n), Name: fmt.Sprintf("folder-%d/file-%d.mp4", n/1000, n)}); err != nil {
 			b.Fatal(err)
 		}
 		n++

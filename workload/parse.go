@@ -49,6 +49,9 @@ func Load(path string) (*Workload, error) {
 		return nil, Problems{{File: path, Message: err.Error()}}
 	}
 	w.Inputs.Dir = resolve(base, w.Inputs.Dir)
+	if w.Inputs.Container == "" {
+		w.Inputs.Manifest = resolve(base, w.Inputs.Manifest)
+	}
 	w.Outputs.Dir = resolve(base, w.Outputs.Dir)
 	if w.Inputs.Host == "" {
 		c.checkDirs(w)
@@ -63,8 +66,13 @@ func Load(path string) (*Workload, error) {
 // a file that they could be relative to. The error is of type Problems.
 func (w *Workload) RequireAbsolute() error {
 	var ps Problems
+	manifest := w.Inputs.Manifest
+	if w.Inputs.Container != "" {
+		manifest = ""
+	}
 	for _, d := range []struct{ field, dir string }{
 		{"inputs.dir", w.Inputs.Dir},
+		{"inputs.manifest", manifest},
 		{"outputs.dir", w.Outputs.Dir},
 	} {
 		if d.dir != "" && !filepath.IsAbs(d.dir) {

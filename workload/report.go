@@ -26,6 +26,10 @@ type Input struct {
 	Size    int64     `json:"size"`             // bytes
 	ModTime time.Time `json:"modTime,omitzero"` // of a local file when it was listed
 	MD5     []byte    `json:"md5,omitempty"`    // of the content, in the manifest; base64 in JSON
+	// Of an item of a manifest that the user wrote: where it is, and its variables.
+	Container string            `json:"container,omitempty"` // empty: the run's own, or inputs.container
+	URL       string            `json:"url,omitempty"`       // instead of a blob
+	Vars      map[string]string `json:"vars,omitempty"`
 }
 
 // Result is what became of one input: one line of JSON Lines in Blob.

@@ -62,6 +62,7 @@ func (c *check) checkTaskCommand(t *Task) {
 		return
 	}
 	c.checkNoSecret(field, t.Command)
+	c.checkVars(field, t.Command)
 	c.checkScript(field, command)
 	file := slices.ContainsFunc(t.Outputs, func(o Output) bool { return o.File != "" })
 	for _, p := range []string{"output", "outputs"} {

@@ -66,6 +66,7 @@ func (c *check) checkOutputTemplate(field, text string) {
 		c.rule(field, err.Error())
 		return
 	}
+	c.checkVars(field, text)
 	// A plain file name in each placeholder's place: what is wrong then is wrong
 	// for every input.
 	rendered := name.render(func(string) string { return "x" }, literally)

@@ -13,9 +13,10 @@ func (c *check) checkInputs(w *Workload) {
 	switch {
 	case c.has("inputs.dir") && c.has("inputs.container"):
 		c.rule("inputs.container", "cannot be beside dir; the files are in the one or the other", about...)
-	case !c.has("inputs.dir") && !c.has("inputs.container"):
+	case !c.has("inputs.dir") && !c.has("inputs.container") && !c.has("inputs.manifest"):
 		c.rule("inputs", "needs dir, a directory, or container, a container in the storage account", about...)
 	}
+	c.checkManifest(in)
 	if c.has("inputs.prefix") && !c.has("inputs.container") {
 		c.rule("inputs.prefix", "is for container only; with dir, use match", "inputs.prefix", "inputs.container")
 	}

@@ -43,7 +43,7 @@ func parseTemplate(text string, allowed []string) (template, error) {
 			return nil, fmt.Errorf("{{ without }} behind it; for two braces that are not a placeholder write { {")
 		}
 		name := strings.TrimSpace(inside)
-		if !slices.Contains(allowed, name) {
+		if !slices.Contains(allowed, name) && !(isVar(name) && slices.Contains(allowed, "stem")) {
 			return nil, unknownPlaceholder(name, allowed)
 		}
 		t = append(t, piece{placeholder: name})

@@ -27,8 +27,9 @@ type Workload struct {
 	Cleanup  Cleanup   `json:"cleanup,omitzero"`
 }
 
-// Inputs says which files there are: a directory on the machine host, or a
-// container in the storage account. Exactly one of dir and container is set.
+// Inputs says which files there are: a directory on the machine host, a
+// container in the storage account, or a manifest. One of dir, container and
+// manifest is set; container and manifest may both be.
 type Inputs struct {
 	// Walked recursively; symbolic links to directories are not followed.
 	// Relative to the document's own directory.
@@ -39,9 +40,13 @@ type Inputs struct {
 	Match []string `json:"match,omitempty" jsonschema:"minItems=1,maxItems=100,maxLength=1024,default=*"`
 	// A container that is read, never written or deleted.
 	Container string `json:"container,omitempty" jsonschema:"pattern=^[a-z0-9]+(-[a-z0-9]+)*$,minLength=3,maxLength=63"`
+	// A list of the files that you wrote, JSON Lines: on the machine host, relative
+	// to the document's own directory, or, with container, a blob there. Each line
+	// names a blob or a url, and may hold variables.
+	Manifest string `json:"manifest,omitempty" jsonschema:"minLength=1,maxLength=4096"`
 	// Limits container to blobs whose name begins with it.
 	Prefix string `json:"prefix,omitempty" jsonschema:"minLength=1,maxLength=1024"`
-	// The machine that inputs.dir and outputs.dir are on, as its own host name
+	// The machine that inputs.dir, inputs.manifest and outputs.dir are on, as its own host name
 	// says it. starter fills it in.
 	Host string `json:"host,omitempty" jsonschema:"pattern=^[^\\s/@]+$,maxLength=253"`
 }
