@@ -20,10 +20,9 @@ import (
 type Activities struct {
 	Batch   *azbatch.Client
 	Storage *azure.Storage
-	// Uploader bounds the files and the memory of all uploads together.
-	Uploader *transfer.Uploader
-	// Limits bound each fetch.
-	Limits transfer.Limits
+	// Transfers bounds the files, the memory and the bandwidth of all uploads and
+	// fetches together.
+	Transfers *transfer.Budget
 	// Evaluation is how often Batch evaluates the formulas of pools. Default: the
 	// shortest interval there is, five minutes, which is what is asked for.
 	Evaluation time.Duration

@@ -3,8 +3,7 @@ package activities
 import (
 	"context"
 	"errors"
-
-	"golang.org/x/sync/errgroup"
+	"iter"
 
 	"github.com/durabatch/durabatch/transfer"
 	"github.com/durabatch/durabatch/workload"
@@ -26,62 +25,59 @@ type FetchResult struct {
 // Fetch brings the outputs that the results name to a directory. A file that
 // is there already with the same content is left alone.
 func (a *Activities) Fetch(ctx context.Context, in FetchInput) (FetchResult, error) {
-	downloader, err := transfer.OpenDownloader(in.Directory, a.Limits)
+	downloader, err := transfer.OpenDownloader(in.Directory, a.Transfers)
 	if err != nil {
 		return FetchResult{}, fail(err, "open %s", in.Directory)
 	}
 	defer func() { _ = downloader.Close() }()
-	container := a.Storage.Container(in.Container)
 	progress := &beat{ctx: ctx, progress: workload.Progress{Step: "fetch", Total: in.Files}}
-	results := transfer.Parts[workload.Result]{Container: container, Prefix: resultsPrefix}
-	var fetched FetchResult
-	parts, ctx := errgroup.WithContext(ctx)
-	go progress.keep(ctx)
-	parts.SetLimit(partsAtOnce)
-	for part, last := 0, false; !last; part++ {
-		var some []workload.Result
-		if some, last, err = results.Read(ctx, part); err != nil {
-			return FetchResult{}, firstOf(parts.Wait(), fail(err, "read the results in container %s", in.Container))
-		}
-		downloads := downloadsOf(some)
-		for _, d := range downloads {
-			fetched.Outputs++
-			fetched.Bytes += d.Size
-		}
-		parts.Go(func() error {
-			var moved int64
-			err := downloader.Download(ctx, container, downloads, func(p transfer.Progress) {
-				a.Metrics.moves(ctx, received, p.Bytes-moved)
-				moved = p.Bytes
-				progress.update(func(*workload.Progress) {})
-			})
-			if errors.Is(err, transfer.ErrMismatch) || errors.Is(err, transfer.ErrName) {
-				return refuse(OutputChanged, "fetch to %s: %v", in.Directory, err)
-			}
+	keeping, stop := context.WithCancel(ctx)
+	defer stop()
+	go progress.keep(keeping)
+	fetch := fetching{progress: progress, results: transfer.Parts[workload.Result]{Container: a.Storage.Container(in.Container), Prefix: resultsPrefix}}
+	var moved int64
+	err = downloader.Download(ctx, fetch.results.Container, fetch.downloads(ctx), func(p transfer.Progress) {
+		a.Metrics.moves(ctx, received, p.Bytes-moved)
+		moved = p.Bytes
+		progress.update(func(*workload.Progress) {})
+	})
+	switch {
+	case fetch.unread != nil:
+		return FetchResult{}, fail(fetch.unread, "read the results in container %s", in.Container)
+	case errors.Is(err, transfer.ErrMismatch) || errors.Is(err, transfer.ErrName):
+		return FetchResult{}, refuse(OutputChanged, "fetch to %s: %v", in.Directory, err)
+	case err != nil:
+		return FetchResult{}, fail(err, "fetch to %s", in.Directory)
+	}
+	return fetch.fetched, nil
+}
+
+// fetching is one Fetch at work.
+type fetching struct {
+	results  transfer.Parts[workload.Result]
+	progress *beat
+	fetched  FetchResult
+	unread   error // why the results could not be read
+}
+
+// downloads gives the outputs of every result. The progress counts the results
+// whose outputs are fetched or being fetched.
+func (f *fetching) downloads(ctx context.Context) iter.Seq2[transfer.Download, error] {
+	return func(yield func(transfer.Download, error) bool) {
+		for result, err := range f.results.All(ctx) {
 			if err != nil {
-				return fail(err, "fetch to %s", in.Directory)
+				f.unread = err
+				yield(transfer.Download{}, err)
+				return
 			}
-			progress.update(func(p *workload.Progress) { p.Files += int64(len(some)) })
-			return nil
-		})
-	}
-	return fetched, parts.Wait()
-}
-
-func downloadsOf(results []workload.Result) []transfer.Download {
-	var downloads []transfer.Download
-	for _, result := range results {
-		for _, output := range result.Outputs {
-			downloads = append(downloads, transfer.Download{Blob: output.Blob, Name: output.Name, Size: output.Size, MD5: output.MD5})
+			for _, output := range result.Outputs {
+				f.fetched.Outputs++
+				f.fetched.Bytes += output.Size
+				if !yield(transfer.Download{Blob: output.Blob, Name: output.Name, Size: output.Size, MD5: output.MD5}, nil) {
+					return
+				}
+			}
+			f.progress.update(func(p *workload.Progress) { p.Files++ })
 		}
 	}
-	return downloads
-}
-
-// firstOf prefers the error that made the other.
-func firstOf(cause, effect error) error {
-	if cause != nil {
-		return cause
-	}
-	return effect
 }

@@ -70,7 +70,7 @@ func newWorldOn(t *testing.T, storageAccount string, adjust ...func(*localbatch.
 	require.NoError(t, err)
 	storage, err := azure.NewStorage(cfg)
 	require.NoError(t, err)
-	w.Activities = &Activities{Batch: batch, Storage: storage, Uploader: transfer.NewUploader(transfer.Limits{}), SlowestPoll: 500 * time.Millisecond}
+	w.Activities = &Activities{Batch: batch, Storage: storage, Transfers: transfer.NewBudget(transfer.Limits{}), SlowestPoll: 500 * time.Millisecond}
 	return w
 }
 

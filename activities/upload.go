@@ -106,7 +106,7 @@ func (u *upload) send(ctx context.Context, n int, inputs []workload.Input) error
 		}
 	}
 	container := u.Storage.Container(u.in.InputContainer)
-	uploaded, err := u.Uploader.Upload(ctx, container, uploads, func(p transfer.Progress) { u.moved(n, p.Bytes) })
+	uploaded, err := transfer.NewUploader(u.Transfers).Upload(ctx, container, uploads, func(p transfer.Progress) { u.moved(n, p.Bytes) })
 	if errors.Is(err, transfer.ErrChanged) {
 		return refuse(InputChanged, "%v; start the run again when nothing writes to it", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"path/filepath"
 	"time"
 
@@ -26,17 +27,21 @@ type fetched struct {
 }
 
 func (s *starter) outputsCommand() *cobra.Command {
-	var to, name string
+	var to, name, bandwidth string
 	cmd := &cobra.Command{
 		Use:   "outputs [ID] --to DIR",
 		Short: "Fetch the outputs of a run",
 		Long: `Outputs fetches to DIR every output that the results of the run ID name. What is
 there already with the same content is not fetched again, so it may be stopped
-and started again. It works once the run has gathered its results, whatever
+and started again; what has arrived of a file of 64 MiB or more is kept. It works once the run has gathered its results, whatever
 became of the run.
 
 It needs the storage account in the environment: AZURE_STORAGE_CONNECTION_STRING,
-or AZURE_STORAGE_BLOB_ENDPOINT with Entra ID. Where Temporal does not know the
+or AZURE_STORAGE_BLOB_ENDPOINT with Entra ID. DURABATCH_TRANSFER_FILES (at once,
+default 32), DURABATCH_TRANSFER_MEMORY (default 64MiB) and
+DURABATCH_TRANSFER_BANDWIDTH (a second, default no limit) bound it.
+
+Where Temporal does not know the
 run any more, name its output container with --container instead of ID.`,
 		Example: `  starter outputs mp4-to-mp3-20261123-104500-1f2e --to OutputFiles
   starter outputs --container mp4-to-mp3-20261123-104500-1f2e-0a1b2c3d-out --to OutputFiles`,
@@ -51,18 +56,34 @@ run any more, name its output container with --container instead of ID.`,
 				return usagef("outputs needs --to DIR, the directory that the outputs go to")
 			}
 			ctx := cmd.Context()
+			limits, err := s.transferLimits(bandwidth)
+			if err != nil {
+				return err
+			}
 			if name == "" {
-				var err error
 				if name, err = s.outputContainer(ctx, args[0]); err != nil {
 					return err
 				}
 			}
-			return s.outputs(ctx, name, to)
+			return s.outputs(ctx, name, to, limits)
 		},
 	}
 	cmd.Flags().StringVar(&to, "to", "", "directory that the outputs go to; made where it is missing")
+	cmd.Flags().StringVar(&bandwidth, "bandwidth", "", "bytes a second at most, such as 20MB (default DURABATCH_TRANSFER_BANDWIDTH, or no limit)")
 	cmd.Flags().StringVar(&name, "container", "", "the output container, for a run that Temporal does not know any more")
 	return cmd
+}
+
+// transferLimits are those of the environment, with the flag's bandwidth.
+func (s *starter) transferLimits(bandwidth string) (transfer.Limits, error) {
+	limits, err := transfer.LimitsFromEnv(s.environ.Get)
+	if err == nil && bandwidth != "" {
+		limits.Bandwidth, err = transfer.ParseBandwidth("--bandwidth", bandwidth)
+	}
+	if err != nil {
+		return limits, usagef("%w", err)
+	}
+	return limits, nil
 }
 
 // outputContainer tells it from the ids of the run: it needs no worker.
@@ -79,7 +100,7 @@ func (s *starter) outputContainer(ctx context.Context, id string) (string, error
 	return workload.ResourceName(id, seen.firstRunID) + "-out", nil
 }
 
-func (s *starter) outputs(ctx context.Context, name, to string) error {
+func (s *starter) outputs(ctx context.Context, name, to string, limits transfer.Limits) error {
 	config, err := azure.StorageConfigFromEnv(s.environ.Get)
 	if err != nil {
 		return usagef("the storage account is not set up: %w", err)
@@ -93,7 +114,7 @@ func (s *starter) outputs(ctx context.Context, name, to string) error {
 		return failedf("where %s is cannot be told: %w", nameOf(to), err)
 	}
 	answer := fetched{Container: name, Directory: directory}
-	err = s.fetch(ctx, storage.Container(name), &answer)
+	err = s.fetch(ctx, storage.Container(name), limits, &answer)
 	if ctx.Err() != nil {
 		fmt.Fprintln(s.stderr, "Stopped; the same command goes on where it stood.")
 		return exitWith(exitInterrupted)
@@ -109,15 +130,14 @@ func (s *starter) outputs(ctx context.Context, name, to string) error {
 	return nil
 }
 
-// fetch fetches the outputs of one part of the results after the other. It
-// makes the directory when there are results.
-func (s *starter) fetch(ctx context.Context, from *container.Client, answer *fetched) error {
+// fetch fetches the outputs of the results, which it reads as they are wanted.
+// It makes the directory when there are results.
+func (s *starter) fetch(ctx context.Context, from *container.Client, limits transfer.Limits, answer *fetched) error {
 	results := transfer.Parts[workload.Result]{Container: from, Prefix: workload.Reserved + "results"}
-	some, last, err := results.Read(ctx, 0)
-	if err != nil {
+	if _, _, err := results.Read(ctx, 0); err != nil {
 		return err
 	}
-	downloader, err := transfer.OpenDownloader(answer.Directory, transfer.Limits{})
+	downloader, err := transfer.OpenDownloader(answer.Directory, transfer.NewBudget(limits))
 	if err != nil {
 		return err
 	}
@@ -126,29 +146,35 @@ func (s *starter) fetch(ctx context.Context, from *container.Client, answer *fet
 	defer screen.withdraw()
 	started := time.Now()
 	screen.at = started // what takes no time needs no progress
-	for part := 1; ; part++ {
-		before := *answer
-		err := downloader.Download(ctx, from, downloadsOf(some), func(p transfer.Progress) {
-			answer.Outputs, answer.Present, answer.Bytes = before.Outputs+p.Files, before.Present+p.Skipped, before.Bytes+p.Bytes
-			screen.progress(fmt.Sprintf("%s, %s", countOf(answer.Outputs, "output"), sizeOf(answer.Bytes)), time.Since(started))
-		})
-		if err != nil || last {
-			return err
-		}
-		if some, last, err = results.Read(ctx, part); err != nil {
-			return err
-		}
-	}
+	return downloader.Download(ctx, from, downloadsOf(results.All(ctx)), func(p transfer.Progress) {
+		answer.Outputs, answer.Present, answer.Bytes = p.Files, p.Skipped, p.Bytes
+		screen.progress(fetchProgress(p, time.Since(started)), time.Since(started))
+	})
 }
 
-func downloadsOf(results []workload.Result) []transfer.Download {
-	var downloads []transfer.Download
-	for _, result := range results {
-		for _, output := range result.Outputs {
-			downloads = append(downloads, transfer.Download{Blob: output.Blob, Name: output.Name, Size: output.Size, MD5: output.MD5})
+// fetchProgress is a line such as "1,200 outputs, 300 MB, 40 MB/s".
+func fetchProgress(p transfer.Progress, passed time.Duration) string {
+	line := fmt.Sprintf("%s, %s", countOf(p.Files, "output"), sizeOf(p.Bytes))
+	if passed >= time.Second {
+		line += ", " + sizeOf(int64(float64(p.Bytes)/passed.Seconds())) + "/s"
+	}
+	return line
+}
+
+func downloadsOf(results iter.Seq2[workload.Result, error]) iter.Seq2[transfer.Download, error] {
+	return func(yield func(transfer.Download, error) bool) {
+		for result, err := range results {
+			if err != nil {
+				yield(transfer.Download{}, err)
+				return
+			}
+			for _, output := range result.Outputs {
+				if !yield(transfer.Download{Blob: output.Blob, Name: output.Name, Size: output.Size, MD5: output.MD5}, nil) {
+					return
+				}
+			}
 		}
 	}
-	return downloads
 }
 
 func explainFetch(err error, name string) error {

@@ -72,6 +72,12 @@ func TestOutputs(t *testing.T) {
 	require.Equal(t, exitSucceeded, byName.ends(t), byName.stderr.String())
 	require.Contains(t, byName.stdout.String(), "2 outputs in ")
 
+	slow := fetch("--container", name, "--to", t.TempDir(), "--bandwidth", "1MiB")
+	require.Equal(t, exitSucceeded, slow.ends(t), slow.stderr.String())
+	tooSlow := fetch("--container", name, "--to", to, "--bandwidth", "slow")
+	require.Equal(t, exitUsage, tooSlow.ends(t))
+	require.Contains(t, tooSlow.stderr.String(), `--bandwidth is "slow"; it must be a number of bytes such as 20MB`)
+
 	unknown := fetch("nobody", "--to", to)
 	require.Equal(t, exitUsage, unknown.ends(t))
 	require.Contains(t, unknown.stderr.String(), "--container NAME")

@@ -25,7 +25,7 @@ func BenchmarkThereAndBack(b *testing.B) {
 				b.StopTimer()
 				c = azurite.NewContainer(b)
 				b.StartTimer()
-				if _, err := NewUploader(Limits{}).Upload(b.Context(), c, all, nil); err != nil {
+				if _, err := NewUploader(NewBudget(Limits{})).Upload(b.Context(), c, all, nil); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -35,7 +35,7 @@ func BenchmarkThereAndBack(b *testing.B) {
 			b.SetBytes(int64(shape.files) * int64(shape.size))
 			for b.Loop() {
 				d := openDownloader(b, b.TempDir(), Limits{})
-				if err := d.Download(b.Context(), c, listed, nil); err != nil {
+				if err := d.Download(b.Context(), c, listOf(listed), nil); err != nil {
 					b.Fatal(err)
 				}
 			}

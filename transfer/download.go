@@ -10,11 +10,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"path"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
-	"golang.org/x/sync/semaphore"
 	"golang.org/x/sys/unix"
 )
 
@@ -26,18 +26,17 @@ type Download struct {
 	MD5  []byte // empty when the list has none
 }
 
-// Downloader fetches blobs to one directory. Its calls may run at the same
-// time, and keep to its limits together.
+// Downloader fetches blobs to one directory. Its calls may run at the same time.
 type Downloader struct {
-	root    *os.Root
-	lock    *os.File
-	files   *semaphore.Weighted
-	buffers *buffers
+	*Budget
+	root *os.Root
+	lock *os.File
 }
 
 // OpenDownloader makes the directory if there is none and keeps other
-// Downloaders, of this process and of others, away from it until Close.
-func OpenDownloader(dir string, limits Limits) (*Downloader, error) {
+// Downloaders, of this process and of others, away from it until Close. It keeps
+// to the budget with all others that do.
+func OpenDownloader(dir string, budget *Budget) (*Downloader, error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, fmt.Errorf("make the directory for downloads: %w", err)
 	}
@@ -52,8 +51,7 @@ func OpenDownloader(dir string, limits Limits) (*Downloader, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("directory %q: %w", dir, err), root.Close())
 	}
-	limits = limits.withDefaults()
-	return &Downloader{root: root, lock: lock, files: semaphore.NewWeighted(int64(limits.Files)), buffers: newBuffers(limits.Memory)}, nil
+	return &Downloader{Budget: budget, root: root, lock: lock}, nil
 }
 
 // lockDirectory goes on without a lock on a file system that has none.
@@ -72,16 +70,18 @@ func (d *Downloader) Close() error { return errors.Join(d.lock.Close(), d.root.C
 // not fetched again; any other is replaced. A file appears under its name when
 // its size and, where the list or the service has one, its MD5 are right: a
 // wrong one is an error with the cause ErrMismatch. A name that leads out of
-// the directory is an error. The first error ends the call and names its file.
+// the directory is an error. The first error ends the call and names its file;
+// an error of the list is returned as it is. What has arrived of a file of 64
+// MiB or more is kept for the next call, beside the file.
+//
+// The list is taken as fast as its files are fetched, so it may be longer than
+// memory. No two of its names may be the same.
 //
 // When Download returns no error, the files' content is on the disk, not only
 // in the kernel's memory.
 //
 // progress is as for Upload.
-func (d *Downloader) Download(ctx context.Context, from *container.Client, downloads []Download, progress func(Progress)) error {
-	if err := distinct(downloads); err != nil {
-		return err
-	}
+func (d *Downloader) Download(ctx context.Context, from *container.Client, downloads iter.Seq2[Download, error], progress func(Progress)) error {
 	call := &downloadCall{Downloader: d, from: from, meter: newMeter(progress)}
 	err := each(ctx, d.files, downloads, func(ctx context.Context, _ int, download Download) error {
 		skipped, err := call.fetch(ctx, download)
@@ -101,18 +101,6 @@ func (d *Downloader) Download(ctx context.Context, from *container.Client, downl
 	return nil
 }
 
-// distinct refuses two blobs for one file: one of them would be lost.
-func distinct(downloads []Download) error {
-	blobs := make(map[string]string, len(downloads))
-	for _, download := range downloads {
-		if other, ok := blobs[download.Name]; ok {
-			return fmt.Errorf("blobs %q and %q would both become the file %q", other, download.Blob, download.Name)
-		}
-		blobs[download.Name] = download.Blob
-	}
-	return nil
-}
-
 // downloadCall is one call of Download.
 type downloadCall struct {
 	*Downloader
@@ -127,7 +115,12 @@ func (c *downloadCall) fetch(ctx context.Context, download Download) (skipped bo
 	if err := fits(download.Size, c.buffers.limit); err != nil {
 		return false, err
 	}
-	if there, err := c.isThere(ctx, download); err != nil || there {
+	temporary := temporaryPath(download.Name)
+	there, err := c.isThere(ctx, download)
+	if there && download.Size >= resumable {
+		err = c.removeUnfinished(temporary)
+	}
+	if err != nil || there {
 		return there, err
 	}
 	if dir := path.Dir(download.Name); dir != "." {
@@ -135,12 +128,17 @@ func (c *downloadCall) fetch(ctx context.Context, download Download) (skipped bo
 			return false, err
 		}
 	}
-	temporary := path.Join(path.Dir(download.Name), temporaryName(download.Name))
+	if download.Size >= resumable {
+		return false, c.fetchLarge(ctx, temporary, download)
+	}
 	if err := c.fetchTo(ctx, temporary, download); err != nil {
 		return false, errors.Join(err, ignoreAbsent(c.root.Remove(temporary)))
 	}
 	return false, c.root.Rename(temporary, download.Name)
 }
+
+// temporaryPath is where the file of that name is until it is whole.
+func temporaryPath(name string) string { return path.Join(path.Dir(name), temporaryName(name)) }
 
 // temporaryName is short, whatever the length of the name it stands for, and
 // always the same, so that what a crash leaves is used up by the next try.

@@ -33,7 +33,7 @@ func downloads(t testing.TB, c *container.Client) []Download {
 
 func openDownloader(t testing.TB, dir string, limits Limits) *Downloader {
 	t.Helper()
-	d, err := OpenDownloader(dir, limits)
+	d, err := OpenDownloader(dir, NewBudget(limits))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, d.Close()) })
 	return d
@@ -61,7 +61,7 @@ func putFiles(t testing.TB, c *container.Client, files map[string][]byte) {
 	for name, data := range files {
 		writeFile(t, dir, name, data)
 	}
-	_, err := NewUploader(Limits{}).Upload(t.Context(), c, uploads(t, dir), nil)
+	_, err := NewUploader(NewBudget(Limits{})).Upload(t.Context(), c, uploads(t, dir), nil)
 	require.NoError(t, err)
 }
 
@@ -79,7 +79,7 @@ func TestDownloadKeepsHostileNames(t *testing.T) {
 	putFiles(t, c, files)
 	dir := filepath.Join(t.TempDir(), "not", "there yet")
 	var last Progress
-	require.NoError(t, openDownloader(t, dir, Limits{}).Download(t.Context(), c, downloads(t, c), func(p Progress) { last = p }))
+	require.NoError(t, openDownloader(t, dir, Limits{}).Download(t.Context(), c, listOf(downloads(t, c)), func(p Progress) { last = p }))
 	requireOnly(t, dir, files)
 	var size int64
 	for _, data := range files {
@@ -97,11 +97,11 @@ func TestDownloadFetchesNothingTwice(t *testing.T) {
 	dir := t.TempDir()
 	d := openDownloader(t, dir, Limits{})
 	all := downloads(t, c)
-	require.NoError(t, d.Download(t.Context(), c, all, nil))
+	require.NoError(t, d.Download(t.Context(), c, listOf(all), nil))
 	writeFile(t, dir, "changed", content(4, 50))
 	requests.take()
 	var last Progress
-	require.NoError(t, d.Download(t.Context(), c, all, func(p Progress) { last = p }))
+	require.NoError(t, d.Download(t.Context(), c, listOf(all), func(p Progress) { last = p }))
 	require.Equal(t, map[string]int{"GET": 1}, requests.take(), "only what differs")
 	require.Equal(t, Progress{Files: 4, Skipped: 3, Bytes: 50}, last)
 	requireOnly(t, dir, files)
@@ -118,7 +118,7 @@ func TestDownloadStaysInItsDirectory(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			require.NoError(t, os.Symlink(outside, filepath.Join(dir, "link")))
-			err := openDownloader(t, dir, Limits{}).Download(t.Context(), c, []Download{{Blob: "blob", Name: name, Size: 4}}, nil)
+			err := openDownloader(t, dir, Limits{}).Download(t.Context(), c, listOf([]Download{{Blob: "blob", Name: name, Size: 4}}), nil)
 			if name == "link" { // the link itself is replaced, not what it leads to
 				require.NoError(t, err)
 			} else {
@@ -156,7 +156,7 @@ func TestDownloadRefusesWhatDoesNotMatch(t *testing.T) {
 			dir := t.TempDir()
 			writeFile(t, dir, "file", []byte("old"))
 			download.Name = "file"
-			err := openDownloader(t, dir, Limits{}).Download(t.Context(), c, []Download{download}, nil)
+			err := openDownloader(t, dir, Limits{}).Download(t.Context(), c, listOf([]Download{download}), nil)
 			require.Error(t, err)
 			if download.Blob != "small" || download.Size < leastBlock { // else the service refuses the range
 				require.ErrorIs(t, err, ErrMismatch)
@@ -203,7 +203,7 @@ func TestDownloadRefusesDamagedBytes(t *testing.T) {
 					download.MD5 = nil // the service's own is used
 				}
 				dir := t.TempDir()
-				err := openDownloader(t, dir, Limits{}).Download(t.Context(), c, []Download{download}, nil)
+				err := openDownloader(t, dir, Limits{}).Download(t.Context(), c, listOf([]Download{download}), nil)
 				require.ErrorIs(t, err, ErrMismatch)
 				requireOnly(t, dir, nil)
 			})
@@ -226,27 +226,20 @@ func TestDownloadRefusesABlobThatIsReplacedMeanwhile(t *testing.T) {
 		return req.Next()
 	}))
 	dir := t.TempDir()
-	err := openDownloader(t, dir, Limits{Memory: 2 * leastBlock}).Download(t.Context(), reader, all, nil)
+	err := openDownloader(t, dir, Limits{Memory: 2 * leastBlock}).Download(t.Context(), reader, listOf(all), nil)
 	require.ErrorIs(t, err, ErrChanged)
 	requireOnly(t, dir, nil)
-}
-
-func TestDownloadOfTwoBlobsToOneFile(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	err := openDownloader(t, dir, Limits{}).Download(t.Context(), azurite.NewContainer(t), []Download{{Blob: "a", Name: "x"}, {Blob: "b", Name: "x"}}, nil)
-	require.EqualError(t, err, `blobs "a" and "b" would both become the file "x"`)
 }
 
 func TestOneDownloaderAtATime(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	first, err := OpenDownloader(dir, Limits{})
+	first, err := OpenDownloader(dir, NewBudget(Limits{}))
 	require.NoError(t, err)
-	_, err = OpenDownloader(dir, Limits{})
+	_, err = OpenDownloader(dir, NewBudget(Limits{}))
 	require.ErrorContains(t, err, "another download into it is under way")
 	require.NoError(t, first.Close())
-	second, err := OpenDownloader(dir, Limits{})
+	second, err := OpenDownloader(dir, NewBudget(Limits{}))
 	require.NoError(t, err)
 	require.NoError(t, second.Close())
 }
@@ -258,7 +251,7 @@ func TestDownloadUsesUpWhatACrashLeft(t *testing.T) {
 	putFiles(t, c, files)
 	dir := t.TempDir()
 	writeFile(t, dir, "sub/"+temporaryName("sub/file"), content(2, 5000))
-	require.NoError(t, openDownloader(t, dir, Limits{}).Download(t.Context(), c, downloads(t, c), nil))
+	require.NoError(t, openDownloader(t, dir, Limits{}).Download(t.Context(), c, listOf(downloads(t, c)), nil))
 	requireOnly(t, dir, files)
 }
 
@@ -280,7 +273,7 @@ func TestDownloadCancelledMidwayLeavesNothing(t *testing.T) {
 		}))
 		putFiles(t, c, files)
 		d := openDownloader(t, dir, Limits{Files: 4})
-		require.ErrorIs(t, d.Download(ctx, c, downloads(t, c), nil), context.Canceled)
+		require.ErrorIs(t, d.Download(ctx, c, listOf(downloads(t, c)), nil), context.Canceled)
 		require.True(t, d.files.TryAcquire(4), "all slots are free again")
 		require.True(t, d.buffers.free.TryAcquire(d.buffers.limit), "all memory is free again")
 	})

@@ -1,8 +1,6 @@
 package transfer
 
 import (
-	"bytes"
-	"io"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -70,64 +68,4 @@ func (m *meter) finish() {
 
 func (m *meter) now() Progress {
 	return Progress{Files: m.files.Load(), Skipped: m.skipped.Load(), Bytes: m.bytes.Load()}
-}
-
-// meteredBody is a request's body that counts what is sent of it. A retry
-// rewinds it, which takes back what the failed try had counted.
-type meteredBody struct {
-	meter *meter
-
-	mu      sync.Mutex
-	data    *bytes.Reader
-	sent    int
-	stopped bool
-}
-
-func newMeteredBody(data []byte, m *meter) *meteredBody {
-	return &meteredBody{meter: m, data: bytes.NewReader(data)}
-}
-
-func (b *meteredBody) Read(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.stopped {
-		return 0, io.ErrClosedPipe
-	}
-	n, err := b.data.Read(p)
-	b.sent += n
-	b.meter.move(n)
-	return n, err
-}
-
-func (b *meteredBody) Seek(offset int64, whence int) (int64, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if offset == 0 && whence == io.SeekStart {
-		b.meter.bytes.Add(int64(-b.sent))
-		b.sent = 0
-	}
-	return b.data.Seek(offset, whence)
-}
-
-// Close does nothing: azcore closes a body between tries.
-func (b *meteredBody) Close() error { return nil }
-
-// stop ends all reading, so that the memory may be used for something else:
-// net/http may go on reading a body after the request has returned.
-func (b *meteredBody) stop() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.stopped = true
-}
-
-// meteredReader counts what is received.
-type meteredReader struct {
-	io.Reader
-	meter *meter
-}
-
-func (r meteredReader) Read(p []byte) (int, error) {
-	n, err := r.Reader.Read(p)
-	r.meter.move(n)
-	return n, err
 }

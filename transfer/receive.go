@@ -20,15 +20,20 @@ func (c *downloadCall) receive(ctx context.Context, file io.Writer, download Dow
 	}
 	defer first.body.Close()
 	sum := md5.New()
-	if err := c.receiveBlocks(ctx, io.MultiWriter(file, sum), download, first); err != nil {
+	if err := c.receiveBlocks(ctx, io.MultiWriter(file, sum), download, first, 0); err != nil {
 		return err
 	}
+	return right(sum.Sum(nil), download, first)
+}
+
+// right compares the MD5 with the listed one, or else with the service's.
+func right(sum []byte, download Download, first span) error {
 	expected := download.MD5
 	if len(expected) == 0 {
 		expected = first.md5
 	}
-	if got := sum.Sum(nil); len(expected) > 0 && !bytes.Equal(expected, got) {
-		return fmt.Errorf("%w: its MD5 is %x, %x was expected", ErrMismatch, got, expected)
+	if len(expected) > 0 && !bytes.Equal(expected, sum) {
+		return fmt.Errorf("%w: its MD5 is %x, %x was expected", ErrMismatch, sum, expected)
 	}
 	return nil
 }
@@ -49,13 +54,17 @@ func (c *downloadCall) openFirst(ctx context.Context, download Download) (span, 
 	return first, nil
 }
 
-// receiveBlocks gives every block a goroutine, which waits for its turn before
-// it writes. Memory bounds how many there are.
-func (c *downloadCall) receiveBlocks(ctx context.Context, to io.Writer, download Download, first span) error {
+// receiveBlocks gives every block, from that one on, a goroutine, which waits
+// for its turn before it writes all of it at once. Memory bounds how many there
+// are.
+func (c *downloadCall) receiveBlocks(ctx context.Context, to io.Writer, download Download, first span, from int) error {
 	group, groupCtx := errgroup.WithContext(ctx)
 	turn := make(chan struct{})
 	close(turn)
 	for b := range blocks(download.Size) {
+		if b.index < from {
+			continue
+		}
 		buffer, err := c.buffers.get(groupCtx, b.length)
 		if err != nil {
 			break // either the group or the caller's context has ended
@@ -85,17 +94,17 @@ func (c *downloadCall) receiveBlocks(ctx context.Context, to io.Writer, download
 	return ctx.Err()
 }
 
-// fill reads one block, from the answer that is open already if it is the
-// first. A blob that was replaced meanwhile is an error, not a mixture.
+// fill reads one block, from the answer that is open already if that is the
+// first's. A blob that was replaced meanwhile is an error, not a mixture.
 func (c *downloadCall) fill(ctx context.Context, data []byte, b block, download Download, first span) error {
 	s := first
-	if b.index > 0 {
+	if b.index > 0 || s.body == nil {
 		var err error
 		if s, err = open(ctx, c.from, download.Blob, b.offset, b.length, first.etag); err != nil {
 			return err
 		}
 		defer s.body.Close()
 	}
-	_, err := io.ReadFull(meteredReader{s.body, c.meter}, data)
+	_, err := io.ReadFull(meteredReader{s.body, ctx, c.Budget, c.meter}, data)
 	return err
 }

@@ -88,7 +88,7 @@ var ErrNoBlob = errors.New("there is no such blob")
 
 func putBytes(ctx context.Context, c *container.Client, blob string, content []byte, options putOptions) error {
 	sum := md5.Sum(content)
-	body := newMeteredBody(content, newMeter(nil))
+	body := newMeteredBody(ctx, content, unlimited, newMeter(nil))
 	defer body.stop()
 	_, err := put(ctx, c, blob, body, sum[:], options)
 	return err

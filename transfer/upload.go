@@ -14,7 +14,6 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sync/semaphore"
 )
 
 // ErrChanged is the cause when a file or blob is not what it was when it was
@@ -33,18 +32,11 @@ type Uploaded struct {
 	Sent bool   // false: the blob was there already
 }
 
-// Uploader sends files to Blob. Its calls may run at the same time, and keep to
-// its limits together.
-type Uploader struct {
-	files   *semaphore.Weighted
-	buffers *buffers
-}
+// Uploader sends files to Blob. Its calls may run at the same time.
+type Uploader struct{ *Budget }
 
-// NewUploader makes an Uploader with these limits; zero ones have defaults.
-func NewUploader(limits Limits) *Uploader {
-	limits = limits.withDefaults()
-	return &Uploader{files: semaphore.NewWeighted(int64(limits.Files)), buffers: newBuffers(limits.Memory)}
-}
+// NewUploader makes an Uploader that keeps to the budget with all others that do.
+func NewUploader(budget *Budget) *Uploader { return &Uploader{budget} }
 
 // Upload sends the files to the container and answers for each, in the same
 // order. A blob that is there with the same size and MD5 is not sent again; one
@@ -57,7 +49,7 @@ func NewUploader(limits Limits) *Uploader {
 func (u *Uploader) Upload(ctx context.Context, to *container.Client, uploads []Upload, progress func(Progress)) ([]Uploaded, error) {
 	call := &uploadCall{Uploader: u, to: to, meter: newMeter(progress)}
 	done := make([]Uploaded, len(uploads))
-	err := each(ctx, u.files, uploads, func(ctx context.Context, i int, upload Upload) error {
+	err := each(ctx, u.files, listOf(uploads), func(ctx context.Context, i int, upload Upload) error {
 		var err error
 		if done[i], err = call.send(ctx, upload); err != nil {
 			return fmt.Errorf("upload %q: %w", upload.Path, err)
@@ -122,7 +114,7 @@ func (c *uploadCall) sendWhole(ctx context.Context, source *source, upload Uploa
 			return done, err
 		}
 	}
-	body := newMeteredBody(buffer.data, c.meter)
+	body := newMeteredBody(ctx, buffer.data, c.Budget, c.meter)
 	defer body.stop()
 	done.Sent, err = put(ctx, c.to, upload.Blob, body, sum[:], putOptions{ifAbsent: true})
 	if err != nil || done.Sent {
@@ -195,7 +187,7 @@ func (c *uploadCall) stageBlocks(ctx context.Context, source *source, upload Upl
 			}
 			group.Go(func() error {
 				defer buffer.release()
-				body := newMeteredBody(buffer.data, c.meter)
+				body := newMeteredBody(groupCtx, buffer.data, c.Budget, c.meter)
 				defer body.stop()
 				return stage(groupCtx, c.to, upload.Blob, id, body, sum[:])
 			})

@@ -94,7 +94,7 @@ func TestUploadKeepsHostileNames(t *testing.T) {
 	c := azurite.NewContainer(t)
 	all := uploads(t, dir)
 	require.Len(t, all, len(hostileNames))
-	done, err := NewUploader(Limits{}).Upload(t.Context(), c, all, nil)
+	done, err := NewUploader(NewBudget(Limits{})).Upload(t.Context(), c, all, nil)
 	require.NoError(t, err)
 
 	for i, upload := range all {
@@ -131,13 +131,13 @@ func TestUploadSendsNothingTwice(t *testing.T) {
 	c := azurite.NewContainer(t, &requests)
 	requests.take()
 	all := uploads(t, dir)
-	first, err := NewUploader(Limits{}).Upload(t.Context(), c, all, nil)
+	first, err := NewUploader(NewBudget(Limits{})).Upload(t.Context(), c, all, nil)
 	require.NoError(t, err)
 	require.Equal(t, map[string]int{"PUT": 51, "HEAD": 1, "PUT block": 4, "PUT blocklist": 1}, requests.take(),
 		"nothing is asked beforehand but for the large file")
 
 	var last Progress
-	second, err := NewUploader(Limits{Files: 4}).Upload(t.Context(), c, all, func(p Progress) { last = p })
+	second, err := NewUploader(NewBudget(Limits{Files: 4})).Upload(t.Context(), c, all, func(p Progress) { last = p })
 	require.NoError(t, err)
 	again := requests.take()
 	require.LessOrEqual(t, again["PUT"], 4, "only those under way before the first was found there")
@@ -158,7 +158,7 @@ func TestUploadReplacesWhatDiffers(t *testing.T) {
 	require.NoError(t, Put(t.Context(), c, "small", content(3, 1000), ""))
 	require.NoError(t, Put(t.Context(), c, "large", content(4, leastBlock+7), ""))
 	var last Progress
-	done, err := NewUploader(Limits{}).Upload(t.Context(), c, uploads(t, dir), func(p Progress) { last = p })
+	done, err := NewUploader(NewBudget(Limits{})).Upload(t.Context(), c, uploads(t, dir), func(p Progress) { last = p })
 	require.NoError(t, err)
 	require.True(t, done[0].Sent)
 	require.True(t, done[1].Sent)
@@ -191,12 +191,12 @@ func TestUploadGoesOnWhereItWasKilled(t *testing.T) {
 	})
 	c := azurite.NewContainer(t, &requests, killer)
 	all := uploads(t, dir)
-	_, err := NewUploader(Limits{Memory: 2 * leastBlock}).Upload(ctx, c, all, nil)
+	_, err := NewUploader(NewBudget(Limits{Memory: 2 * leastBlock})).Upload(ctx, c, all, nil)
 	require.ErrorIs(t, err, context.Canceled)
 
 	sent := requests.take()["PUT block"]
 	require.Less(t, sent, blocks)
-	done, err := NewUploader(Limits{Files: 4}).Upload(t.Context(), c, all, nil)
+	done, err := NewUploader(NewBudget(Limits{Files: 4})).Upload(t.Context(), c, all, nil)
 	require.NoError(t, err)
 	again := requests.take()
 	require.LessOrEqual(t, again["PUT"], 4, "of the small files")
@@ -233,7 +233,7 @@ func TestUploadRefusesAFileThatChanged(t *testing.T) {
 			writeFile(t, dir, "it's.bin", content(0, test.size))
 			all := uploads(t, dir)
 			test.change(t, all[0].Path)
-			_, err := NewUploader(Limits{}).Upload(t.Context(), azurite.NewContainer(t), all, nil)
+			_, err := NewUploader(NewBudget(Limits{})).Upload(t.Context(), azurite.NewContainer(t), all, nil)
 			require.ErrorIs(t, err, ErrChanged)
 			require.ErrorContains(t, err, all[0].Path)
 		})
@@ -258,7 +258,7 @@ func TestUploadRefusesAFileThatChangesWhileItIsRead(t *testing.T) {
 				}
 				return req.Next()
 			}))
-			_, err := NewUploader(Limits{Memory: 2 * leastBlock}).Upload(t.Context(), c, all, nil)
+			_, err := NewUploader(NewBudget(Limits{Memory: 2 * leastBlock})).Upload(t.Context(), c, all, nil)
 			require.ErrorIs(t, err, ErrChanged)
 			require.ErrorContains(t, err, all[0].Path)
 			_, there, err := stat(t.Context(), c, "log")
@@ -272,13 +272,13 @@ func TestDamagedBytesAreRefused(t *testing.T) {
 	t.Parallel()
 	c := azurite.NewContainer(t)
 	other := md5.Sum([]byte("other"))
-	body := newMeteredBody([]byte("content"), newMeter(nil))
+	body := newMeteredBody(t.Context(), []byte("content"), unlimited, newMeter(nil))
 	_, err := put(t.Context(), c, "whole", body, other[:], putOptions{})
 	require.ErrorContains(t, err, "RESPONSE 400")
 	_, there, err := stat(t.Context(), c, "whole")
 	require.NoError(t, err)
 	require.False(t, there)
-	body = newMeteredBody([]byte("content"), newMeter(nil))
+	body = newMeteredBody(t.Context(), []byte("content"), unlimited, newMeter(nil))
 	require.ErrorContains(t, stage(t.Context(), c, "blocks", blockID(0, other), body, other[:]), "RESPONSE 400")
 }
 
@@ -298,7 +298,7 @@ func TestUploadCancelledMidwayLeavesNothingRunning(t *testing.T) {
 			}
 			return req.Next()
 		}))
-		uploader := NewUploader(Limits{Files: 4})
+		uploader := NewUploader(NewBudget(Limits{Files: 4}))
 		_, err := uploader.Upload(ctx, c, uploads(t, dir), nil)
 		require.ErrorIs(t, err, context.Canceled)
 		require.True(t, uploader.files.TryAcquire(4), "all slots are free again")

@@ -26,11 +26,11 @@ func TestAThousandSmallFilesThereAndBack(t *testing.T) {
 	c := azurite.NewContainer(t)
 	reported := make([]Progress, 0, files)
 	report := func(p Progress) { reported = append(reported, p) } // a race, if two goroutines ever called it
-	_, err := NewUploader(Limits{}).Upload(t.Context(), c, uploads(t, from), report)
+	_, err := NewUploader(NewBudget(Limits{})).Upload(t.Context(), c, uploads(t, from), report)
 	require.NoError(t, err)
 	require.EqualValues(t, files, reported[len(reported)-1].Files)
 
-	require.NoError(t, openDownloader(t, to, Limits{}).Download(t.Context(), c, downloads(t, c), report))
+	require.NoError(t, openDownloader(t, to, Limits{}).Download(t.Context(), c, listOf(downloads(t, c)), report))
 	require.EqualValues(t, files, reported[len(reported)-1].Files)
 	for i := range files {
 		got, err := os.ReadFile(filepath.Join(to, fmt.Sprintf("%02d/%04d", i%10, i)))
@@ -49,14 +49,14 @@ func TestALargeFileInLittleMemory(t *testing.T) {
 	heap := watchHeap(t)
 
 	var gap, last atomic.Int64
-	done, err := NewUploader(limits).Upload(t.Context(), c, uploads(t, from), func(p Progress) {
+	done, err := NewUploader(NewBudget(limits)).Upload(t.Context(), c, uploads(t, from), func(p Progress) {
 		gap.Store(max(gap.Load(), p.Bytes-last.Swap(p.Bytes)))
 	})
 	require.NoError(t, err)
 	require.Equal(t, sum, done[0].MD5)
 	all := downloads(t, c)
 	require.Equal(t, sum, all[0].MD5, "the service knows the MD5 of what came in blocks")
-	require.NoError(t, openDownloader(t, to, limits).Download(t.Context(), c, all, nil))
+	require.NoError(t, openDownloader(t, to, limits).Download(t.Context(), c, listOf(all), nil))
 
 	require.Less(t, heap(), uint64(2*limits.Memory), "bytes of heap in use at most, over what was in use before")
 	file, err := os.Open(filepath.Join(to, "large"))

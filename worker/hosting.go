@@ -26,7 +26,7 @@ type workers struct {
 	host           string
 }
 
-func newActivities(config azure.Config, counts *activities.Metrics) (*activities.Activities, error) {
+func newActivities(config azure.Config, limits transfer.Limits, counts *activities.Metrics) (*activities.Activities, error) {
 	batch, err := azure.NewBatch(config)
 	if err != nil {
 		return nil, exitf(exitUsage, "the Batch account cannot be used: %w", err)
@@ -35,8 +35,7 @@ func newActivities(config azure.Config, counts *activities.Metrics) (*activities
 	if err != nil {
 		return nil, exitf(exitUsage, "the storage account cannot be used: %w", err)
 	}
-	limits := transfer.Limits{} // their defaults
-	acts := &activities.Activities{Batch: batch, Storage: storage, Uploader: transfer.NewUploader(limits), Limits: limits, Metrics: counts}
+	acts := &activities.Activities{Batch: batch, Storage: storage, Transfers: transfer.NewBudget(limits), Metrics: counts}
 	if config.BatchIsHere() {
 		acts.SlowestPoll = 2 * time.Second
 	}

@@ -65,7 +65,7 @@ func serve(ctx context.Context, settings settings, logger *slog.Logger) error {
 	if err := watched.observe(&settings); err != nil {
 		return err
 	}
-	acts, err := newActivities(settings.azure, watched.counts)
+	acts, err := newActivities(settings.azure, settings.limits, watched.counts)
 	if err != nil {
 		return err
 	}

@@ -137,6 +137,11 @@ func TestSettingsThatAreMissing(t *testing.T) {
 	require.Equal(t, exitUsage, run(context.Background(), nil, environ, nil, nil, &stderr))
 	require.Contains(t, stderr.String(), "the settings of Temporal")
 	require.NotContains(t, stderr.String(), accountKey)
+
+	stderr.Reset()
+	environ = append(settingsFor(t, ""), "DURABATCH_TRANSFER_BANDWIDTH=fast")
+	require.Equal(t, exitUsage, run(context.Background(), nil, environ, nil, nil, &stderr))
+	require.Contains(t, stderr.String(), `DURABATCH_TRANSFER_BANDWIDTH is "fast"`)
 }
 
 func TestTheWorkerPollsBothTaskQueuesAndStops(t *testing.T) {

@@ -13,12 +13,14 @@ import (
 	"github.com/durabatch/durabatch/azure"
 	"github.com/durabatch/durabatch/codec"
 	"github.com/durabatch/durabatch/telemetry"
+	"github.com/durabatch/durabatch/transfer"
 )
 
 // settings are all that a worker is told.
 type settings struct {
 	azure    azure.Config
 	temporal client.Options
+	limits   transfer.Limits
 	host     string // the name of this machine
 	listen   string // host:port of the metrics and health checks; empty: none
 	traces   telemetry.Traces
@@ -62,6 +64,10 @@ func settingsFrom(args []string, environ environment) (settings, error) {
 		return settings{}, exitf(exitUsage, "the key that payloads are encrypted with cannot be used: %w", err)
 	}
 	secrets.ForWorker(&options)
+	limits, err := transfer.LimitsFromEnv(environ.Get)
+	if err != nil {
+		return settings{}, exitf(exitUsage, "the limits of transfers cannot be used:\n%w", err)
+	}
 	host, err := os.Hostname()
 	if err != nil {
 		return settings{}, exitf(exitFailed, "this machine does not tell its name: %w", err)
@@ -74,13 +80,15 @@ func settingsFrom(args []string, environ environment) (settings, error) {
 	if err != nil {
 		return settings{}, exitf(exitUsage, "the settings of OpenTelemetry (OTEL_*) cannot be used: %w", err)
 	}
-	return settings{azure: config, temporal: options, host: host, listen: listen, traces: traces}, nil
+	return settings{azure: config, temporal: options, limits: limits, host: host, listen: listen, traces: traces}, nil
 }
 
 const usage = `  AZURE_BATCH_ENDPOINT, AZURE_BATCH_ACCOUNT_NAME, AZURE_BATCH_ACCOUNT_KEY (or Entra ID)
   AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_BLOB_ENDPOINT with Entra ID
   TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and the rest of Temporal's environment and profiles
   DURABATCH_CODEC_KEY_FILE or DURABATCH_CODEC_KEY: encrypt what Temporal keeps (starter codec --help)
+  DURABATCH_TRANSFER_FILES, DURABATCH_TRANSFER_MEMORY, DURABATCH_TRANSFER_BANDWIDTH: what uploads and fetches
+    may use together: files at once (default 32), bytes held (64MiB), bytes a second (no limit)
   DURABATCH_LOG_FORMAT: text (default) or json
   DURABATCH_LISTEN: address of /metrics, /healthz and /readyz (default: none)
   OTEL_EXPORTER_OTLP_ENDPOINT and the rest of OpenTelemetry's: where traces go (default: nowhere)`

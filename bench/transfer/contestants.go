@@ -119,6 +119,6 @@ func upload(ctx context.Context, args []string) error {
 	}); err != nil {
 		return err
 	}
-	_, err = transfer.NewUploader(transfer.Limits{}).Upload(ctx, storage.Container(*to), uploads, nil)
+	_, err = transfer.NewUploader(transfer.NewBudget(transfer.Limits{})).Upload(ctx, storage.Container(*to), uploads, nil)
 	return err
 }
