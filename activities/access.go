@@ -38,10 +38,15 @@ func AccessFor(started time.Time, timeout, jobTimeout workload.Duration, identit
 	}
 }
 
-// need says in figures how long the run needs its addresses.
+// total is how long a whole run needs its addresses.
+func (access Access) total() time.Duration {
+	return time.Duration(access.Timeout+access.JobTimeout) + AccessMargin
+}
+
+// need says so in figures.
 func (access Access) need() string {
-	return fmt.Sprintf("%s (timeout %s + job.timeout %s + margin %s)",
-		time.Duration(access.Timeout+access.JobTimeout)+AccessMargin, access.Timeout, access.JobTimeout, workload.Duration(AccessMargin))
+	return fmt.Sprintf("%s (timeout %s + job.timeout %s + margin %s)", access.total(),
+		access.Timeout, access.JobTimeout, workload.Duration(AccessMargin))
 }
 
 // identity tells Batch by which identity a node opens an address; nil: the
@@ -58,7 +63,7 @@ func (a *Activities) blobAddress(ctx context.Context, container, blob string, ac
 	if access.Identity != "" {
 		return a.Storage.BlobURL(container, blob), nil
 	}
-	return a.Storage.BlobReadURL(ctx, container, blob, access.Until)
+	return a.Storage.BlobReadURL(ctx, container, blob, a.expiry(access))
 }
 
 // containerAddress is where a node uses a container.
@@ -66,7 +71,7 @@ func (a *Activities) containerAddress(ctx context.Context, container string, per
 	if access.Identity != "" {
 		return a.Storage.ContainerURL(container), nil
 	}
-	return a.Storage.SignedContainerURL(ctx, container, permissions, access.Until)
+	return a.Storage.SignedContainerURL(ctx, container, permissions, a.expiry(access))
 }
 
 // openTo lets nodes write outputs by their identity, where they have one.

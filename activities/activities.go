@@ -35,6 +35,8 @@ type Activities struct {
 	// Runs is Temporal. Without it nothing that is created names its namespace's
 	// id, and Sweep refuses to work.
 	Runs Runs
+
+	signaturesLast time.Duration // shorter than Azure's, for tests; zero: as Azure says
 }
 
 // Owner is written on everything a run creates, so that it is never taken for

@@ -58,12 +58,10 @@ func (a *Activities) Scan(ctx context.Context, in ScanInput) (ScanResult, error)
 // checkAccess finds out, before anything exists, whether nodes can be given
 // access to Blob for as long as the run may last.
 func (a *Activities) checkAccess(ctx context.Context, in ScanInput) error {
-	_, err := a.containerAddress(ctx, in.OutputContainer, azure.Upload, in.Access)
-	if errors.Is(err, azure.ErrTooLong) {
-		return refuse(InvalidWorkload, "timeout: the run's nodes need signed addresses that last %s, and those of the worker's Entra ID last %s at most (Azure's 7 days less 10 minutes): "+
-			"shorten timeout and job.timeout, give the worker an account key (%s), or name an identity of the nodes (pool.identity)",
-			in.Access.need(), azure.MaxDelegation, azure.EnvStorageConnectionString)
+	if err := a.checkWindow(in); err != nil {
+		return err
 	}
+	_, err := a.containerAddress(ctx, in.OutputContainer, azure.Upload, in.Access)
 	return failFirst(ctx, err, "sign addresses in the storage account")
 }
 

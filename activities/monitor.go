@@ -30,6 +30,8 @@ type WaitInput struct {
 	Lease Lease `json:"lease,omitzero"`
 	// Tolerated is how many files may fail; one more ends the wait. Nil: any number.
 	Tolerated *int64 `json:"tolerated,omitempty"`
+	// Access tells whether Submit may have to add tasks again that never began.
+	Access Access `json:"access,omitzero"`
 	// OutputContainer gets what a start task that failed has written.
 	OutputContainer string `json:"outputContainer,omitempty"`
 }
@@ -153,8 +155,8 @@ func (w *wait) count(ctx context.Context) (seen sight, err error) {
 	}
 	tasks := countsOf(answer.TaskCounts, w.in.Files)
 	seen.counts = filesOf(tasks, w.in.PerTask)
-	seen.failure = w.tooManyFailures(tasks) // of several files, one failed at least
-	return seen, nil
+	seen.failure, err = w.tooManyFailures(ctx, tasks) // of several files, one failed at least
+	return seen, unlessGone(err)
 }
 
 func (w *wait) jobGone() *workload.Failure {

@@ -104,19 +104,24 @@ func (a *Activities) poolContent(ctx context.Context, in CreatePoolInput) (azbat
 	if p.StartTask == nil {
 		return content, nil
 	}
-	files, err := a.resourceFiles(ctx, p.StartTask.ResourceFiles, in.Access)
+	task, err := a.batchStartTask(ctx, p.StartTask, in.Access)
+	content.StartTask = task
+	return content, err
+}
+
+func (a *Activities) batchStartTask(ctx context.Context, t *workload.StartTask, access Access) (*azbatch.StartTask, error) {
+	files, err := a.resourceFiles(ctx, t.ResourceFiles, access)
 	if err != nil {
-		return content, err
+		return nil, err
 	}
-	content.StartTask = &azbatch.StartTask{
-		CommandLine:         to.Ptr(bash(p.StartTask.Command)),
+	return &azbatch.StartTask{
+		CommandLine:         to.Ptr(bash(t.Command)),
 		WaitForSuccess:      to.Ptr(true),
-		MaxTaskRetryCount:   to.Ptr(p.StartTask.MaxRetries),
-		EnvironmentSettings: environment(p.StartTask.Environment),
+		MaxTaskRetryCount:   to.Ptr(t.MaxRetries),
+		EnvironmentSettings: environment(t.Environment),
 		ResourceFiles:       files,
-		UserIdentity:        userIdentity(p.StartTask.Elevated),
-	}
-	return content, nil
+		UserIdentity:        userIdentity(t.Elevated),
+	}, nil
 }
 
 // setSize has the pool keep its nodes by a lease. The first one is twice as

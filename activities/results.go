@@ -55,6 +55,11 @@ func (a *Activities) Gather(ctx context.Context, in GatherInput) (GatherResult, 
 	if err != nil {
 		return GatherResult{}, err
 	}
+	reissues, err := a.reissuesOf(ctx, in.OutputContainer)
+	if err != nil {
+		return GatherResult{}, err
+	}
+	gathering.begun = reissues.Attempts
 	list := a.inputParts(in.OutputContainer, listPrefix)
 	for ; !last; part++ {
 		var inputs []workload.Input
@@ -108,7 +113,8 @@ type gathering struct {
 	blobs    outputIndex
 	progress *beat
 	result   GatherResult
-	told     int // bytes of its failures
+	told     int              // bytes of its failures
+	begun    map[string]int32 // how often tasks had begun before they were added again
 }
 
 // part gathers the results of one part of the list.
@@ -133,6 +139,7 @@ func (g *gathering) part(ctx context.Context, part int, last bool, inputs []work
 			if err != nil {
 				return err
 			}
+			result.Attempts += g.begun[id]
 			g.count(ctx, &result)
 			g.progress.update(func(p *workload.Progress) { p.Files++ })
 			results = append(results, result)
@@ -230,7 +237,7 @@ func outputMissing(name string) *workload.Failure {
 // the exit code is whatever the node's system makes of a killed process (Batch
 // REST reference, TaskExecutionInformation).
 func ranOutOfTime(info azbatch.TaskExecutionInfo, limit time.Duration) bool {
-	return limit > 0 && value(info.EndTime).Sub(value(info.StartTime)) >= limit
+	return limit > 0 && info.StartTime != nil && value(info.EndTime).Sub(*info.StartTime) >= limit
 }
 
 func failureMessage(failure azbatch.TaskFailureInfo) string {

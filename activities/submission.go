@@ -20,6 +20,7 @@ import (
 type submission struct {
 	*Activities
 	in       SubmitInput
+	window   *window // nil: tasks may be added at once
 	requests *errgroup.Group
 	next     request // that is being filled
 
@@ -44,8 +45,8 @@ type submittedPart struct {
 // submitAll adds the tasks of every part, from the one on that the attempt
 // before this one did not finish, and answers for how many inputs there are
 // tasks.
-func (a *Activities) submitAll(ctx context.Context, in SubmitInput) (int64, error) {
-	s := &submission{Activities: a, in: in, progress: resume(ctx, "submit", in.Files), parts: map[int]*submittedPart{}}
+func (a *Activities) submitAll(ctx context.Context, in SubmitInput, window *window) (int64, error) {
+	s := &submission{Activities: a, in: in, window: window, progress: resume(ctx, "submit", in.Files), parts: map[int]*submittedPart{}}
 	if s.progress.Files >= in.Files {
 		return s.progress.Files, nil // the attempt before added the last task, and no more
 	}
@@ -69,6 +70,9 @@ func (s *submission) readParts(ctx context.Context) error {
 	}
 	manifest := s.inputParts(s.in.OutputContainer, prefix)
 	for part, last := s.progress.Part, false; !last; {
+		if err := s.window.turn(ctx, &s.in, func() { s.tell(ctx) }); err != nil {
+			return err
+		}
 		inputs, end, err := manifest.Read(ctx, part)
 		if errors.Is(err, transfer.ErrNoPart) {
 			s.send(ctx)

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/Azure/azure-sdk-for-go/sdk/batch/azbatch"
+	"go.temporal.io/sdk/activity"
 
 	"github.com/durabatch/durabatch/azure"
 	"github.com/durabatch/durabatch/workload"
@@ -34,6 +34,10 @@ type SubmitInput struct {
 	FollowList      bool          `json:"followList,omitempty"` // nothing is uploaded: the list itself is what to run
 	Files           int64         `json:"files"`
 	Access          Access        `json:"access"`
+	// Pool is what the tasks run on, and StartTask what its nodes begin with where
+	// the pool is the run's own: both for runs that outlive a signature.
+	Pool      string              `json:"pool,omitempty"`
+	StartTask *workload.StartTask `json:"startTask,omitempty"`
 
 	outputsURL string // with its signature, so never part of the input
 }
@@ -47,25 +51,24 @@ type SubmitResult struct {
 // input; a task that is there already is success. When the last is in, the job
 // is told to end with its tasks.
 func (a *Activities) Submit(ctx context.Context, in SubmitInput) (SubmitResult, error) {
-	outputsURL, err := a.containerAddress(ctx, in.OutputContainer, azure.Upload, in.Access)
+	window, err := a.openWindow(ctx, &in)
 	if err != nil {
-		return SubmitResult{}, fail(err, "sign the address of container %s", in.OutputContainer)
+		return SubmitResult{}, err
 	}
-	in.outputsURL = outputsURL
-	added, err := a.submitAll(ctx, in)
+	added, err := a.submitAll(ctx, in, window)
 	if hasCode(err, azure.CodeJobCompleted, azure.CodeJobBeingTerminated) {
 		return SubmitResult{Tasks: added}, nil // Wait finds out what ended it
 	}
 	if err != nil {
 		return SubmitResult{}, err
 	}
-	_, err = a.Batch.UpdateJob(ctx, in.Job, azbatch.UpdateJobContent{
-		OnAllTasksComplete: to.Ptr(azbatch.OnAllTasksCompleteTerminateJob),
-	}, nil)
-	if hasCode(err, azure.CodeJobCompleted, azure.CodeJobBeingTerminated) {
-		err = nil // an earlier attempt told it, and it ended since
+	err = window.stay(ctx, func() {
+		activity.RecordHeartbeat(ctx, workload.Progress{Step: "submit", Files: added, Total: in.Files})
+	})
+	if err != nil {
+		return SubmitResult{}, err
 	}
-	return SubmitResult{Tasks: added}, fail(err, "tell job %s to end with its tasks", in.Job)
+	return SubmitResult{Tasks: added}, a.endWithTasks(ctx, in.Job)
 }
 
 // addTasks sends one request and reads its answer task by task. What the

@@ -32,6 +32,8 @@ type delegationSigner struct {
 	until time.Time
 }
 
+func (d *delegationSigner) longest() time.Duration { return MaxDelegation }
+
 func (d *delegationSigner) sign(ctx context.Context, values sas.BlobSignatureValues, now time.Time) (sas.QueryParameters, error) {
 	if ahead := values.ExpiryTime.Sub(now); ahead > MaxDelegation {
 		return sas.QueryParameters{}, fmt.Errorf("%w: it would have to last until %s, %s from now, but without an account key a signature lasts at most %s (Azure's 7 days less 10 minutes); shorten the timeouts by %s, or set %s to a string with an account key",

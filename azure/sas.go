@@ -3,6 +3,8 @@ package azure
 import (
 	"context"
 	"fmt"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/sas"
@@ -17,6 +19,8 @@ const (
 	// Upload lets a node create and overwrite outputs, and neither read nor
 	// delete any. Overwriting is needed: a task that is run again uploads again.
 	Upload Permissions = "cw"
+	// Read lets a node fetch a blob.
+	Read Permissions = "r"
 	// ReadList lets a node list a container and fetch its blobs.
 	ReadList Permissions = "rl"
 )
@@ -73,14 +77,39 @@ func (s *Storage) signature(ctx context.Context, values sas.BlobSignatureValues)
 	return parameters.Encode(), nil
 }
 
+// Sign signs an address that BlobURL or ContainerURL made. Other addresses it
+// answers as they are.
+func (s *Storage) Sign(ctx context.Context, address string, permissions Permissions, expiry time.Time) (string, error) {
+	path, ours := strings.CutPrefix(address, s.endpoint+"/")
+	container, blob, _ := strings.Cut(path, "/")
+	container, err := url.PathUnescape(container)
+	if err != nil || !ours {
+		return address, err
+	}
+	if blob, err = url.PathUnescape(blob); err != nil {
+		return "", err
+	}
+	if blob == "" {
+		return s.SignedContainerURL(ctx, container, permissions, expiry)
+	}
+	return s.BlobReadURL(ctx, container, blob, expiry)
+}
+
+// SignaturesLast is for how long a signature can be made: [MaxDelegation] with
+// Entra ID, and zero, which is any time, with an account key.
+func (s *Storage) SignaturesLast() time.Duration { return s.sign.longest() }
+
 // signer signs with one kind of credential.
 type signer interface {
+	longest() time.Duration // zero: any time
 	sign(ctx context.Context, values sas.BlobSignatureValues, now time.Time) (sas.QueryParameters, error)
 	// length bounds what a signature adds to a URL, in characters.
 	length() int
 }
 
 type keySigner struct{ cred *sas.SharedKeyCredential }
+
+func (k keySigner) longest() time.Duration { return 0 }
 
 func (k keySigner) sign(_ context.Context, values sas.BlobSignatureValues, _ time.Time) (sas.QueryParameters, error) {
 	return values.SignWithSharedKey(k.cred)

@@ -3,6 +3,7 @@ package workflows
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
@@ -116,6 +117,7 @@ func (r *run) beginSubmit(ctx workflow.Context) workflow.Future {
 	return r.begin(ctx, StepSubmit, atLength(fmt.Sprintf("add %s to the job", tasks(r.status.Files))), act.Submit, activities.SubmitInput{
 		Job: names.Job, Task: r.workload.Task, InputContainer: names.InputContainer, OutputContainer: names.OutputContainer,
 		FollowList: !r.ownsInputs(), Files: r.status.Files, Access: r.access(),
+		Pool: names.Pool, StartTask: r.signedStartTask(),
 	})
 }
 
@@ -128,12 +130,22 @@ func perTask(task workload.Task) int64 {
 	return 0
 }
 
+// signedStartTask is a start task that reads from the storage account, so that
+// its addresses may have to be renewed.
+func (r *run) signedStartTask() *workload.StartTask {
+	t := r.workload.Pool.StartTask
+	if t == nil || !slices.ContainsFunc(t.ResourceFiles, func(f workload.ResourceFile) bool { return f.Container != "" }) {
+		return nil
+	}
+	return t
+}
+
 func (r *run) beginWait(ctx workflow.Context) workflow.Future {
 	names := r.status.Resources
 	summary := fmt.Sprintf("wait for %s, until %s at the latest", tasks(r.status.Files), r.status.Deadline.UTC().Format("2006-01-02 15:04:05 MST"))
 	return r.begin(ctx, StepWait, atLength(summary), act.Wait, activities.WaitInput{
 		Owner: r.owner, Job: names.Job, Pool: names.Pool, OwnPool: r.ownsPool(), Files: r.status.Files, PerTask: perTask(r.workload.Task),
-		OutputContainer: names.OutputContainer, Tolerated: r.stopsAfter(),
+		OutputContainer: names.OutputContainer, Tolerated: r.stopsAfter(), Access: r.access(),
 		Lease: activities.Lease{
 			Length: r.workload.Pool.Lease, DedicatedNodes: r.workload.Pool.DedicatedNodes, SpotNodes: r.workload.Pool.SpotNodes,
 		},
