@@ -143,7 +143,7 @@ func (c *change) start(p *pool, j *job, nodes []*store.Node, t *task, spec *task
 		return nil, err
 	}
 	r.ctx, r.cancel = context.WithCancel(c.s.ctx)
-	c.s.runs.add(r)
+	c.s.runs.add(r.task, r)
 	c.started = append(c.started, r)
 	return r, nil
 }

@@ -62,7 +62,7 @@ func (c *change) assign(poolID string) { c.pools = append(c.pools, poolID) }
 
 func (c *change) forgetStarted() {
 	for _, r := range c.started {
-		c.s.runs.remove(r)
+		c.s.runs.remove(r.task)
 	}
 	for _, undo := range c.undo {
 		undo()

@@ -76,29 +76,21 @@ func (s *Service) getJob(r *http.Request) (reply, error) {
 }
 
 func (s *Service) listJobs(r *http.Request) (reply, error) {
-	list, err := parseList(r, jobFields)
-	if err != nil {
-		return reply{}, err
-	}
-	var items []listed
-	err = s.store.View(func(tx *store.Tx) error {
+	return s.list(r, "jobs", jobFields, func(tx *store.Tx, _ listQuery) ([]listed, error) {
+		var items []listed
 		rows, err := tx.Jobs()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, row := range rows {
 			j, err := readJob(row, true, nil)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			items = append(items, listed{strings.ToLower(j.ID), s.jobDocument(r, j), j.property})
 		}
-		return nil
+		return items, nil
 	})
-	if err != nil {
-		return reply{}, err
-	}
-	return s.pageOf(r, "jobs", list, items)
 }
 
 // changeJob applies f, which saves the job, to the job that r names, after its

@@ -44,50 +44,14 @@ func (t *jobTask) why() intent {
 }
 
 // jobTasks are those of this process, added and removed within changes.
-type jobTasks struct {
-	mu     sync.Mutex
-	byNode map[jobNode]*jobTask
-}
-
-func (a *jobTasks) add(t *jobTask) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.byNode == nil {
-		a.byNode = map[jobNode]*jobTask{}
-	}
-	a.byNode[t.jobNode] = t
-}
-
-func (a *jobTasks) remove(t *jobTask) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	delete(a.byNode, t.jobNode)
-}
-
-func (a *jobTasks) at(where jobNode) *jobTask {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.byNode[where]
-}
-
-func (a *jobTasks) where(match func(jobNode) bool) []*jobTask {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	var found []*jobTask
-	for where, t := range a.byNode {
-		if match(where) {
-			found = append(found, t)
-		}
-	}
-	return found
-}
+type jobTasks struct{ registry[jobNode, *jobTask] }
 
 func (a *jobTasks) ofJob(job int64) []*jobTask {
-	return a.where(func(p jobNode) bool { return p.job == job })
+	return a.where(func(t *jobTask) bool { return t.job == job })
 }
 
 func (a *jobTasks) ofNode(node int64) []*jobTask {
-	return a.where(func(p jobNode) bool { return p.node == node })
+	return a.where(func(t *jobTask) bool { return t.node == node })
 }
 
 // stopJobTasks has tasks stopped when the change is committed.
@@ -112,8 +76,8 @@ func (c *change) stopIdlePreparations(tasks []*jobTask) {
 func (c *change) startJobTask(where jobNode, command node.Task, execute func(*jobTask)) *jobTask {
 	t := &jobTask{jobNode: where, command: command, ended: make(chan struct{})}
 	t.ctx, t.cancel = context.WithCancel(c.s.ctx)
-	c.s.jobTasks.add(t)
-	c.otherwise(func() { c.s.jobTasks.remove(t) })
+	c.s.jobTasks.add(t.jobNode, t)
+	c.otherwise(func() { c.s.jobTasks.remove(t.jobNode) })
 	c.thenBeside(func() {
 		defer close(t.ended)
 		defer t.cancel()
@@ -141,7 +105,7 @@ func (s *Service) runJobTask(t *jobTask) node.Result {
 // leaveJobTask takes an ended task off its node, which may have been waiting
 // for it to leave its pool, as its job may have been waiting to end.
 func (c *change) leaveJobTask(t *jobTask) error {
-	c.s.jobTasks.remove(t)
+	c.s.jobTasks.remove(t.jobNode)
 	n, ok, err := c.NodeByKey(t.node)
 	if err != nil {
 		return err

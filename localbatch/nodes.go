@@ -8,37 +8,29 @@ import (
 )
 
 func (s *Service) listNodes(r *http.Request) (reply, error) {
-	list, err := parseList(r, nodeFields)
-	if err != nil {
-		return reply{}, err
-	}
-	var items []listed
-	err = s.store.View(func(tx *store.Tx) error {
+	return s.list(r, "nodes", nodeFields, func(tx *store.Tx, list listQuery) ([]listed, error) {
+		var items []listed
 		p, err := findPool(tx, r.PathValue("pool"))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		rows, err := tx.Nodes(p.key)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, row := range rows {
 			n, err := readNode(row)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			document, err := s.nodeDocument(tx, r, p, n, list.fields)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			items = append(items, listed{strings.ToLower(n.ID), document, n.property})
 		}
-		return nil
+		return items, nil
 	})
-	if err != nil {
-		return reply{}, err
-	}
-	return s.pageOf(r, "nodes", list, items)
 }
 
 func (s *Service) getNode(r *http.Request) (reply, error) {

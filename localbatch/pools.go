@@ -102,33 +102,25 @@ func (s *Service) poolDocument(tx *store.Tx, r *http.Request, p *pool) (poolDocu
 }
 
 func (s *Service) listPools(r *http.Request) (reply, error) {
-	list, err := parseList(r, poolFields)
-	if err != nil {
-		return reply{}, err
-	}
-	var items []listed
-	err = s.store.View(func(tx *store.Tx) error {
+	return s.list(r, "pools", poolFields, func(tx *store.Tx, _ listQuery) ([]listed, error) {
+		var items []listed
 		rows, err := tx.Pools()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, row := range rows {
 			p, err := readPool(row, true, nil)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			document, err := s.poolDocument(tx, r, p)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			items = append(items, listed{strings.ToLower(p.ID), document, p.property})
 		}
-		return nil
+		return items, nil
 	})
-	if err != nil {
-		return reply{}, err
-	}
-	return s.pageOf(r, "pools", list, items)
 }
 
 // changePool applies f to the pool that r names, after its conditions.

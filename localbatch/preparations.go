@@ -211,7 +211,7 @@ func (s *Service) awaitPreparation(r *run) bool {
 // returnUnprepared gives a task back whose node could not be prepared. No retry
 // and no requeue is counted: nothing of the task has run.
 func (c *change) returnUnprepared(r *run) error {
-	c.s.runs.remove(r)
+	c.s.runs.remove(r.task)
 	c.assign(r.poolID)
 	if err := c.leaveNodes(r, false); err != nil {
 		return err

@@ -82,34 +82,26 @@ func (p *preparation) document(base string, j *job) preparationDocument {
 }
 
 func (s *Service) preparationStatus(r *http.Request) (reply, error) {
-	list, err := parseList(r, preparationFields)
-	if err != nil {
-		return reply{}, err
-	}
-	var items []listed
-	err = s.store.View(func(tx *store.Tx) error {
+	return s.list(r, "jobpreparationandreleasetaskstatus", preparationFields, func(tx *store.Tx, _ listQuery) ([]listed, error) {
+		var items []listed
 		j, err := findJob(tx, r.PathValue("job"))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if j.JobPreparationTask == nil {
-			return conflict("JobPreparationTaskNotSpecified", "The specified job does not have a job preparation task.")
+			return nil, conflict("JobPreparationTaskNotSpecified", "The specified job does not have a job preparation task.")
 		}
 		rows, err := tx.Preparations(j.row.Key)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, row := range rows {
 			p, err := readPreparation(row)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			items = append(items, listed{p.NodeID, p.document(s.baseURL(r), j), p.property})
 		}
-		return nil
+		return items, nil
 	})
-	if err != nil {
-		return reply{}, err
-	}
-	return s.pageOf(r, "jobpreparationandreleasetaskstatus", list, items)
 }

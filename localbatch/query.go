@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/durabatch/durabatch/localbatch/store"
 )
 
 const maxPage = 1000
@@ -135,6 +137,24 @@ type listed struct {
 	key      string // what the list is ordered by: a file's name, or an id in lower case
 	document any
 	property func(name string) any // for the filter; nil: it has no such value
+}
+
+// list answers with a page of what collect finds of the kind that meta names,
+// which can be filtered by known.
+func (s *Service) list(r *http.Request, meta string, known fields, collect func(*store.Tx, listQuery) ([]listed, error)) (reply, error) {
+	list, err := parseList(r, known)
+	if err != nil {
+		return reply{}, err
+	}
+	var items []listed
+	err = s.store.View(func(tx *store.Tx) error {
+		items, err = collect(tx, list)
+		return err
+	})
+	if err != nil {
+		return reply{}, err
+	}
+	return s.pageOf(r, meta, list, items)
 }
 
 // pageOf filters, pages and projects items, which are ordered by their keys.

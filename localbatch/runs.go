@@ -68,44 +68,7 @@ func (r *run) why() intent {
 
 // runs are the runs of this process. They are added and removed within
 // changes, so a change sees exactly those that the store calls running.
-type runs struct {
-	mu     sync.Mutex
-	byTask map[int64]*run
-}
-
-func (a *runs) add(r *run) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.byTask == nil {
-		a.byTask = map[int64]*run{}
-	}
-	a.byTask[r.task] = r
-}
-
-func (a *runs) remove(r *run) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	delete(a.byTask, r.task)
-}
-
-func (a *runs) of(task int64) *run {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.byTask[task]
-}
-
-// where lists the runs that match.
-func (a *runs) where(match func(*run) bool) []*run {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	var found []*run
-	for _, r := range a.byTask {
-		if match(r) {
-			found = append(found, r)
-		}
-	}
-	return found
-}
+type runs struct{ registry[int64, *run] } // by task
 
 func (a *runs) ofJob(job int64) []*run {
 	return a.where(func(r *run) bool { return r.job == job })

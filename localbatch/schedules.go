@@ -118,60 +118,44 @@ func (s *Service) getSchedule(r *http.Request) (reply, error) {
 }
 
 func (s *Service) listSchedules(r *http.Request) (reply, error) {
-	list, err := parseList(r, scheduleFields)
-	if err != nil {
-		return reply{}, err
-	}
-	var items []listed
-	err = s.store.View(func(tx *store.Tx) error {
+	return s.list(r, "jobschedules", scheduleFields, func(tx *store.Tx, _ listQuery) ([]listed, error) {
+		var items []listed
 		rows, err := tx.Schedules()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, row := range rows {
 			sch, err := readSchedule(row, true, nil)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			items = append(items, listed{strings.ToLower(sch.ID), s.scheduleDocument(r, sch), sch.property})
 		}
-		return nil
+		return items, nil
 	})
-	if err != nil {
-		return reply{}, err
-	}
-	return s.pageOf(r, "jobschedules", list, items)
 }
 
 // listScheduledJobs lists a schedule's jobs in the order of their creation.
 func (s *Service) listScheduledJobs(r *http.Request) (reply, error) {
-	list, err := parseList(r, scheduledJobFields)
-	if err != nil {
-		return reply{}, err
-	}
-	var items []listed
-	err = s.store.View(func(tx *store.Tx) error {
+	return s.list(r, "jobs", scheduledJobFields, func(tx *store.Tx, _ listQuery) ([]listed, error) {
+		var items []listed
 		sch, err := findSchedule(tx, r.PathValue("schedule"))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		rows, err := tx.JobsOfSchedule(sch.row.Key)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, row := range rows {
 			j, err := readJob(row, true, nil)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			items = append(items, listed{fmt.Sprintf("%020d", row.Key), s.jobDocument(r, j), j.property})
 		}
-		return nil
+		return items, nil
 	})
-	if err != nil {
-		return reply{}, err
-	}
-	return s.pageOf(r, "jobs", list, items)
 }
 
 // schedulePatch has the properties of a job schedule that can be changed: what

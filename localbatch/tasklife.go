@@ -91,7 +91,7 @@ func (s *Service) runTask(r *run) node.Result {
 
 // finish takes r off its node and completes, retries or requeues its task.
 func (c *change) finish(r *run, result node.Result) error {
-	c.s.runs.remove(r)
+	c.s.runs.remove(r.task)
 	c.s.records.forget(r.task)
 	c.assign(r.poolID)
 	row, ok, err := c.TaskByKey(r.task)

@@ -184,7 +184,7 @@ func (s *Service) deleteTask(r *http.Request) (reply, error) {
 	for {
 		var going *run
 		_, err := s.changeTask(r, http.StatusOK, func(c *change, j *job, t *task) error {
-			if going = s.runs.of(t.Key); going != nil {
+			if going = s.runs.at(t.Key); going != nil {
 				return nil
 			}
 			if t.NodeID != "" {
