@@ -111,7 +111,7 @@ func (s *Server) Close() {
 // Restart closes the service and starts another one on its data directory and
 // at its address, as if a machine had rebooted: what is durable is there again,
 // and tasks that ran are requeued. A fault plan that was set by [Server.Faults]
-// is not.
+// goes on where it stood.
 func (s *Server) Restart() {
 	s.t.Helper()
 	address := s.URL[len("http://"):]
