@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -55,22 +56,18 @@ func TestAKillAtEveryStep(t *testing.T) {
 	chosen := k.choose(points)
 
 	began := time.Now()
-	outcomes := inParallel(victims, chosen, func(v *victim, p point) outcome { return k.at(v, p) })
-	killed, missed := 0, 0
+	outcomes := inParallel(victims, chosen, k.at)
+	sum := map[outcome]int{}
 	for i, o := range outcomes {
-		switch {
-		case o.err != nil:
-			t.Errorf("killed %s: %v", chosen[i], o.err)
-		case o.sprung:
-			killed++
-		default:
-			missed++
-			t.Logf("the run did not come to: %s", chosen[i])
-		}
+		sum[o]++
+		sum[outcome(chosen[i].path.name+": "+string(o))]++
+	}
+	for _, name := range slices.Sorted(maps.Keys(sum)) {
+		t.Logf("%s: %d", name, sum[name])
 	}
 	t.Logf("kill points: %d of %d moments, %d workers killed, %d moments not met again, %d runs wrong, in %s",
-		len(chosen), len(points), killed, missed, len(chosen)-killed-missed, time.Since(began).Round(time.Second))
-	require.Less(t, missed, 1+len(chosen)/10, "runs come to the same moments each time, but for what timing does")
+		len(chosen), len(points), sum[killed], sum[missed], sum[wrong], time.Since(began).Round(time.Second))
+	require.Less(t, sum[missed], 1+len(chosen)/10, "runs come to the same moments each time, but for what timing does")
 }
 
 // killer has workers killed.
@@ -80,10 +77,14 @@ type killer struct {
 	dir string
 }
 
-type outcome struct {
-	sprung bool
-	err    error
-}
+// outcome is what came of one attempt to kill a worker.
+type outcome string
+
+const (
+	killed outcome = "killed" // and the run ended as it should
+	missed outcome = "missed" // the run did not come to the moment
+	wrong  outcome = "wrong"  // something is not as it should be
+)
 
 // prepare makes what the paths use that is not the runs'.
 func (k *killer) prepare() {
@@ -150,7 +151,15 @@ func (k *killer) choose(points []point) []point {
 // at has one run killed at one point.
 func (k *killer) at(v *victim, p point) outcome {
 	sprung, err := k.one(v, p.path, &p.moment)
-	return outcome{sprung, err}
+	switch {
+	case err != nil:
+		k.Errorf("killed %s: %v", p, err)
+		return wrong
+	case sprung:
+		return killed
+	}
+	k.Logf("the run did not come to: %s", p)
+	return missed
 }
 
 // one runs a path to its end and looks at all that it did.

@@ -28,9 +28,9 @@ const (
 
 // verdict is a run to which something happens while it waits.
 type verdict struct {
-	name, pool, task string
-	happened         func(*testing.T, *stack, workload.Resources, string) (time.Time, bool)
-	reason           string // that it waits with; empty: it ends
+	name, pool string
+	happened   func(*testing.T, *stack, workload.Resources, string) (time.Time, bool)
+	reason     string // that it waits with; empty: it ends
 
 	id, dir     string
 	event, seen time.Time
