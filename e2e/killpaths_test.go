@@ -3,12 +3,14 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 
 	"github.com/durabatch/durabatch/workflows"
@@ -98,15 +100,21 @@ func document(sections ...string) string {
 // approves asks for the cleanup as soon as the run has begun: an approval that
 // comes early is kept, and answered when it has been followed.
 func approves(ctx context.Context, c client.Client, id string) error {
-	handle, err := c.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
-		WorkflowID: id, UpdateName: workflows.ApprovalUpdate, UpdateID: "approval", Args: []any{workflows.Approval{}},
-		WaitForStage: client.WorkflowUpdateStageCompleted,
+	var done workflows.CleanupResult
+	err := poll(ctx, func() (bool, error) {
+		handle, err := c.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+			WorkflowID: id, UpdateName: workflows.ApprovalUpdate, UpdateID: "approval", Args: []any{workflows.Approval{}},
+			WaitForStage: client.WorkflowUpdateStageCompleted,
+		})
+		if notReady := (*serviceerror.WorkflowNotReady)(nil); errors.As(err, &notReady) {
+			return false, nil // as starter does
+		}
+		if err != nil {
+			return false, err
+		}
+		return true, handle.Get(ctx, &done)
 	})
 	if err != nil {
-		return fmt.Errorf("approve: %w", err)
-	}
-	var done workflows.CleanupResult
-	if err := handle.Get(ctx, &done); err != nil {
 		return fmt.Errorf("approve: %w", err)
 	}
 	if !done.JobDeleted || !done.PoolDeleted {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
@@ -88,7 +89,7 @@ func (t *server) approve(ctx context.Context, run started, decision workflows.Ap
 	id := uuid.NewString()
 	for {
 		result, err := t.update(ctx, run, id, decision)
-		if err == nil || ctx.Err() != nil || !isUnreachable(err) {
+		if err == nil || ctx.Err() != nil || !answersLater(err) {
 			return result, err
 		}
 		select {
@@ -97,6 +98,13 @@ func (t *server) approve(ctx context.Context, run started, decision workflows.Ap
 		case <-time.After(time.Second):
 		}
 	}
+}
+
+// answersLater says of the error of an update that it may be taken yet: Temporal
+// is away, or the run's worker died again and again, whose place another takes.
+func answersLater(err error) bool {
+	var notReady *serviceerror.WorkflowNotReady
+	return isUnreachable(err) || errors.As(err, &notReady)
 }
 
 func (t *server) update(ctx context.Context, run started, id string, decision workflows.Approval) (workflows.CleanupResult, error) {
