@@ -84,6 +84,17 @@ bench-full: build bin/rclone ## The same with the whole sizes: an hour or more, 
 	$(GO) run ./bench/batch
 	$(GO) run ./bench/transfer -full
 
+# The seed decides contents, faults and kills; the figures go to bench/out.
+SEED ?= $$(date +%s)
+
+.PHONY: chaos
+chaos: build ## Run 100 times 200 tasks while everything is killed and three of ten calls fail
+	@INSTALL=yes tools/require.sh ffmpeg
+	@mkdir -p bench/out
+	$(GO) test -count=1 -timeout 4h ./e2e -run '^(TestChaos|TestLeaks)$$' -v \
+		-chaos.seed $(SEED) -chaos.runs 100 -chaos.at-once 12 -chaos.bound 1h -chaos.report $(ROOT)/bench/out/chaos.md \
+		-leaks.lease -leaks.report $(ROOT)/bench/out/leaks.md
+
 .PHONY: samples
 samples: ## Make the sample videos in examples/ffmpeg/InputFiles anew
 	@tools/require.sh ffmpeg

@@ -196,6 +196,13 @@ func (s *stack) kill(t *testing.T, part string) {
 // powerCut ends everything at once and starts the stack again on what is left.
 func (s *stack) powerCut(t *testing.T) {
 	t.Helper()
+	s.cutPower(t)
+	require.NoError(t, s.up())
+}
+
+// cutPower ends everything at once.
+func (s *stack) cutPower(t *testing.T) {
+	t.Helper()
 	pids := []int{s.local.Process.Pid}
 	for _, part := range parts {
 		pids = append(pids, s.pid(t, part))
@@ -204,7 +211,6 @@ func (s *stack) powerCut(t *testing.T) {
 		require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
 	}
 	<-s.local.ended
-	require.NoError(t, s.up())
 }
 
 // freeze stops a part in the middle of whatever it does until thaw is called,
