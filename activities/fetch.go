@@ -5,6 +5,8 @@ import (
 	"errors"
 	"iter"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
+
 	"github.com/durabatch/durabatch/transfer"
 	"github.com/durabatch/durabatch/workload"
 )
@@ -34,7 +36,7 @@ func (a *Activities) Fetch(ctx context.Context, in FetchInput) (FetchResult, err
 	keeping, stop := context.WithCancel(ctx)
 	defer stop()
 	go progress.keep(keeping)
-	fetch := fetching{progress: progress, results: transfer.Parts[workload.Result]{Container: a.Storage.Container(in.Container), Prefix: resultsPrefix}}
+	fetch := fetching{Activities: a, progress: progress, results: transfer.Parts[workload.Result]{Container: a.Storage.Container(in.Container), Prefix: resultsPrefix}}
 	var moved int64
 	err = downloader.Download(ctx, fetch.results.Container, fetch.downloads(ctx), func(p transfer.Progress) {
 		a.Metrics.moves(ctx, received, p.Bytes-moved)
@@ -54,6 +56,7 @@ func (a *Activities) Fetch(ctx context.Context, in FetchInput) (FetchResult, err
 
 // fetching is one Fetch at work.
 type fetching struct {
+	*Activities
 	results  transfer.Parts[workload.Result]
 	progress *beat
 	fetched  FetchResult
@@ -70,14 +73,24 @@ func (f *fetching) downloads(ctx context.Context) iter.Seq2[transfer.Download, e
 				yield(transfer.Download{}, err)
 				return
 			}
+			from := f.holder(result)
 			for _, output := range result.Outputs {
 				f.fetched.Outputs++
 				f.fetched.Bytes += output.Size
-				if !yield(transfer.Download{Blob: output.Blob, Name: output.Name, Size: output.Size, MD5: output.MD5}, nil) {
+				if !yield(transfer.Download{Blob: output.Blob, Name: output.Name, Size: output.Size, MD5: output.MD5, From: from}, nil) {
 					return
 				}
 			}
 			f.progress.update(func(p *workload.Progress) { p.Files++ })
 		}
 	}
+}
+
+// holder is the container that the outputs of a result are in, where a run
+// before this one made them; nil: the run's own.
+func (f *fetching) holder(result workload.Result) *container.Client {
+	if result.Earlier == nil {
+		return nil
+	}
+	return f.Storage.Container(result.Earlier.Container)
 }

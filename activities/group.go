@@ -49,6 +49,9 @@ func (a *Activities) groupsOf(task workload.Task, in, out string, inputs []workl
 		}
 		return groups, nil
 	}
+	if len(inputs) == 0 {
+		return nil, nil
+	}
 	base := a.Storage.AddressLength(out, scriptsPrefix+workload.TaskID(0)+".sh") + len(scriptFile) + resourceFileJSON
 	for _, f := range task.ResourceFiles {
 		base += a.Storage.AddressLength(f.Container, f.Blob+f.Prefix) + len(f.URL) + len(f.Path) + 4*resourceFileJSON

@@ -19,6 +19,7 @@ type ScanInput struct {
 	InputContainer  string          `json:"inputContainer"` // to create, unless the inputs are in one already
 	OutputContainer string          `json:"outputContainer"`
 	Access          Access          `json:"access"`
+	Redrive         *RedriveInput   `json:"redrive,omitempty"` // nil: everything that is there
 }
 
 // ScanResult counts what was found. The list itself is in Blob.
@@ -26,6 +27,21 @@ type ScanResult struct {
 	Files int64 `json:"files"`
 	Bytes int64 `json:"bytes"`
 	Parts int   `json:"parts"` // of the list
+	// Of these, what runs before this one have done.
+	Earlier      int64 `json:"earlier,omitempty"`
+	EarlierBytes int64 `json:"earlierBytes,omitempty"`
+	// Changed are files of a redrive that are not what they were: the first 20.
+	Changed []string `json:"changed,omitempty"`
+}
+
+// count adds one input.
+func (s *ScanResult) count(input workload.Input) {
+	s.Files++
+	s.Bytes += input.Size
+	if input.Earlier != nil {
+		s.Earlier++
+		s.EarlierBytes += input.Size
+	}
 }
 
 // Scan finds the inputs, refuses what cannot be run, creates the run's
@@ -36,16 +52,14 @@ func (a *Activities) Scan(ctx context.Context, in ScanInput) (ScanResult, error)
 	if err := a.checkAccess(ctx, in); err != nil {
 		return ScanResult{}, err
 	}
+	if in.Redrive != nil {
+		return a.scanAgain(ctx, in)
+	}
 	found, err := a.judge(ctx, in)
 	if err != nil {
 		return ScanResult{}, a.undo(ctx, in, err)
 	}
-	if in.Inputs.Dir != "" {
-		if err := a.createContainer(ctx, in.InputContainer, in.Owner); err != nil {
-			return ScanResult{}, err
-		}
-	}
-	if err := a.createContainer(ctx, in.OutputContainer, in.Owner); err != nil {
+	if err := a.createContainers(ctx, in); err != nil {
 		return ScanResult{}, err
 	}
 	written, err := a.writeList(ctx, in, found)
@@ -53,6 +67,16 @@ func (a *Activities) Scan(ctx context.Context, in ScanInput) (ScanResult, error)
 		return ScanResult{}, a.undo(ctx, in, err)
 	}
 	return written, nil
+}
+
+// createContainers makes the run's own containers.
+func (a *Activities) createContainers(ctx context.Context, in ScanInput) error {
+	if in.Inputs.Dir != "" {
+		if err := a.createContainer(ctx, in.InputContainer, in.Owner); err != nil {
+			return err
+		}
+	}
+	return a.createContainer(ctx, in.OutputContainer, in.Owner)
 }
 
 // checkAccess finds out, before anything exists, whether nodes can be given

@@ -99,10 +99,11 @@ type KeepInput struct {
 	OutputContainer string `json:"outputContainer"`
 	Job             bool   `json:"job"`
 	Pool            bool   `json:"pool"`
+	Inputs          bool   `json:"inputs,omitempty"` // the input container
 }
 
 // Keep writes down in the output container, which a run leaves in any case,
-// that its job or pool stays because somebody decided so. Sweep leaves them
+// that its job, pool or inputs stay because somebody decided so. Sweep leaves them
 // alone then. A container that is gone needs no note.
 func (a *Activities) Keep(ctx context.Context, in KeepInput) error {
 	var kept []string
@@ -111,6 +112,9 @@ func (a *Activities) Keep(ctx context.Context, in KeepInput) error {
 	}
 	if in.Pool {
 		kept = append(kept, "pool")
+	}
+	if in.Inputs {
+		kept = append(kept, containerKind)
 	}
 	metadata := a.markOf(in.Owner).ofContainer()
 	metadata[underscored(metadataKept)] = to.Ptr(strings.Join(kept, "-"))

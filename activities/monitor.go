@@ -28,6 +28,9 @@ type WaitInput struct {
 	PerTask int64 `json:"perTask,omitempty"`
 	// Lease of a pool of the run's own is renewed while the wait lasts.
 	Lease Lease `json:"lease,omitzero"`
+	// Listed is how many inputs the list has, which task ids count, where it is
+	// more than the run has tasks for.
+	Listed int64 `json:"listed,omitempty"`
 	// Tolerated is how many files may fail; one more ends the wait. Nil: any number.
 	Tolerated *int64 `json:"tolerated,omitempty"`
 	// Access tells whether Submit may have to add tasks again that never began.
@@ -246,7 +249,7 @@ func (w *wait) noticeForeignTasks(ctx context.Context, seen *sight) error {
 func (w *wait) hasUnfinishedTask(ctx context.Context) (bool, error) {
 	pager := w.Batch.NewListTasksPager(w.in.Job, &azbatch.ListTasksOptions{
 		Filter: to.Ptr(fmt.Sprintf("(state eq 'active' or state eq 'preparing' or state eq 'running') and id ge '%s' and id le '%s'",
-			workload.TaskID(0), workload.TaskID(w.in.Files-1))),
+			workload.TaskID(0), workload.TaskID(max(w.in.Files, w.in.Listed)-1))),
 		SelectParam: []string{"id"}, MaxResults: to.Ptr[int32](1),
 	})
 	for pager.More() {

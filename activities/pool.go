@@ -124,17 +124,15 @@ func (a *Activities) batchStartTask(ctx context.Context, t *workload.StartTask, 
 	}, nil
 }
 
-// setSize has the pool keep its nodes by a lease. The first one is twice as
-// long as the others: it cannot be renewed while nodes are being allocated.
+// setSize has the pool keep its nodes by a lease.
 func (a *Activities) setSize(content *azbatch.CreatePoolContent, p workload.Pool) {
 	lease := Lease{Length: p.Lease, DedicatedNodes: p.DedicatedNodes, SpotNodes: p.SpotNodes}
 	if lease.Length == 0 {
 		content.TargetDedicatedNodes, content.TargetLowPriorityNodes = to.Ptr(p.DedicatedNodes), to.Ptr(p.SpotNodes)
 		return
 	}
-	first := lease.until(time.Now(), a.evaluation()).Add(time.Duration(lease.Length))
 	content.EnableAutoScale = to.Ptr(true)
-	content.AutoScaleFormula = to.Ptr(lease.formula(first))
+	content.AutoScaleFormula = to.Ptr(lease.formula(a.firstLease(lease)))
 	content.AutoScaleEvaluationInterval = to.Ptr(iso8601(shortestEvaluation))
 }
 
@@ -170,7 +168,7 @@ func (a *Activities) EmptyPool(ctx context.Context, in PoolInput) error {
 	}
 	var patience patience
 	for started := time.Now(); ; {
-		empty, err := a.shrink(ctx, in.Pool)
+		empty, err := a.shrink(ctx, in)
 		if empty || !patience.bears(ctx, err) {
 			return unlessGone(err)
 		}
@@ -184,9 +182,10 @@ func (a *Activities) EmptyPool(ctx context.Context, in PoolInput) error {
 // shrink moves the pool a step towards no nodes and says whether it is there.
 // It asks first what goes on: the resize may be its own, and a resize that
 // ended may have left nodes behind.
-func (a *Activities) shrink(ctx context.Context, id string) (empty bool, err error) {
+func (a *Activities) shrink(ctx context.Context, in PoolInput) (empty bool, err error) {
+	id := in.Pool
 	pool, err := a.Batch.GetPool(ctx, id, &azbatch.GetPoolOptions{SelectParam: []string{
-		"id", "state", "allocationState", "enableAutoScale", "targetDedicatedNodes", "targetLowPriorityNodes", "currentDedicatedNodes", "currentLowPriorityNodes",
+		"id", "state", "metadata", "allocationState", "enableAutoScale", "targetDedicatedNodes", "targetLowPriorityNodes", "currentDedicatedNodes", "currentLowPriorityNodes",
 	}})
 	if err != nil {
 		return false, fail(err, "look at pool %s", id)
@@ -195,6 +194,8 @@ func (a *Activities) shrink(ctx context.Context, id string) (empty bool, err err
 	nodes := value(pool.CurrentDedicatedNodes) + value(pool.CurrentLowPriorityNodes)
 	steady := value(pool.AllocationState) == azbatch.AllocationStateSteady
 	switch {
+	case !in.Owner.owns(pool.Metadata): // a redrive has taken it over
+		return true, nil
 	case value(pool.State) == azbatch.PoolStateDeleting, steady && wanted == 0 && nodes == 0:
 		return true, nil
 	case steady && value(pool.EnableAutoScale):

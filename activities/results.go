@@ -123,7 +123,7 @@ func (g *gathering) part(ctx context.Context, part int, last bool, inputs []work
 	if err != nil {
 		return err
 	}
-	groups, err := g.groupsOf(g.in.Task, g.in.InputContainer, g.in.OutputContainer, inputs)
+	groups, err := g.groupsOf(g.in.Task, g.in.InputContainer, g.in.OutputContainer, toRun(inputs))
 	if err != nil {
 		return err
 	}
@@ -131,7 +131,7 @@ func (g *gathering) part(ctx context.Context, part int, last bool, inputs []work
 	if err != nil {
 		return err
 	}
-	results := make([]workload.Result, 0, len(inputs))
+	own := make(map[int64]workload.Result, len(inputs))
 	for _, group := range groups {
 		id := workload.TaskID(group[0].Index)
 		for _, input := range group {
@@ -140,10 +140,19 @@ func (g *gathering) part(ctx context.Context, part int, last bool, inputs []work
 				return err
 			}
 			result.Attempts += g.begun[id]
-			g.count(ctx, &result)
-			g.progress.update(func(p *workload.Progress) { p.Files++ })
-			results = append(results, result)
+			own[input.Index] = result
 		}
+	}
+	results := make([]workload.Result, 0, len(inputs))
+	for _, input := range inputs {
+		result, ok := own[input.Index]
+		if ok {
+			g.count(ctx, &result)
+		} else {
+			result = g.carry(input)
+		}
+		g.progress.update(func(p *workload.Progress) { p.Files++ })
+		results = append(results, result)
 	}
 	return fail(g.results().Write(ctx, part, last, results), "write results to container %s", g.in.OutputContainer)
 }

@@ -96,6 +96,7 @@ func (s *submission) readParts(ctx context.Context) error {
 
 // addPart makes tasks of a part's inputs and sends each request that is full.
 func (s *submission) addPart(ctx context.Context, part int, inputs []workload.Input) error {
+	inputs = toRun(inputs)
 	groups, err := s.groupsOf(s.in.Task, s.in.InputContainer, s.in.OutputContainer, inputs)
 	if err != nil {
 		return err

@@ -19,6 +19,8 @@ const partsAtOnce = 16
 
 // UploadInput names what to upload, and from where.
 type UploadInput struct {
+	// Owner makes the input container, where the scan has not. Nil: it has.
+	Owner           *Owner `json:"owner,omitempty"`
 	Directory       string `json:"directory"`
 	InputContainer  string `json:"inputContainer"`
 	OutputContainer string `json:"outputContainer"`
@@ -37,11 +39,16 @@ type UploadResult struct {
 // after a crash skips the parts that are committed and the files that are there
 // with the same content.
 func (a *Activities) Upload(ctx context.Context, in UploadInput) (UploadResult, error) {
+	if in.Owner != nil {
+		if err := a.createContainer(ctx, in.InputContainer, *in.Owner); err != nil {
+			return UploadResult{}, err
+		}
+	}
 	u := &upload{
 		Activities: a, in: in,
 		list: a.inputParts(in.OutputContainer, listPrefix), manifest: a.inputParts(in.OutputContainer, manifestPrefix),
 		again: activity.GetInfo(ctx).Attempt > 1,
-		files: make([]int64, in.Parts), bytes: make([]int64, in.Parts),
+		done:  make([]bool, in.Parts), files: make([]int64, in.Parts), bytes: make([]int64, in.Parts),
 		beat: beat{ctx: ctx, progress: workload.Progress{Step: "upload", Total: in.Files}},
 	}
 	parts, ctx := errgroup.WithContext(ctx)
@@ -64,7 +71,8 @@ type upload struct {
 	again          bool // an earlier attempt may have left something
 
 	mu    sync.Mutex
-	files []int64 // of each part that is committed; 0: it is not yet
+	done  []bool  // parts that are committed
+	files []int64 // of each of them
 	bytes []int64 // of each part, moved so far
 	beat  beat
 }
@@ -85,6 +93,7 @@ func (u *upload) part(ctx context.Context, n int) error {
 	if err != nil {
 		return fail(err, "read the list of inputs in container %s", u.in.OutputContainer)
 	}
+	inputs = toRun(inputs)
 	if err := u.send(ctx, n, inputs); err != nil {
 		return err
 	}
@@ -133,9 +142,9 @@ func (u *upload) moved(n int, bytes int64) {
 func (u *upload) committed(n, files int) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.files[n] = int64(files)
+	u.done[n], u.files[n] = true, int64(files)
 	u.beat.update(func(p *workload.Progress) {
-		for p.Part < len(u.files) && u.files[p.Part] > 0 {
+		for p.Part < len(u.files) && u.done[p.Part] {
 			p.Files += u.files[p.Part]
 			p.Part++
 		}

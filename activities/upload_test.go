@@ -50,7 +50,7 @@ func TestUploadRefusesAChangedFile(t *testing.T) {
 // knows which files are there.
 func TestUploadCountsInTheOrderOfTheList(t *testing.T) {
 	t.Parallel()
-	u := upload{files: make([]int64, 3), beat: beat{last: time.Now().Add(time.Hour)}} // it does not heartbeat
+	u := upload{done: make([]bool, 4), files: make([]int64, 4), beat: beat{last: time.Now().Add(time.Hour)}} // it does not heartbeat
 	for _, step := range []struct {
 		part, files int
 		want        workload.Progress
@@ -58,6 +58,7 @@ func TestUploadCountsInTheOrderOfTheList(t *testing.T) {
 		{part: 2, files: 3, want: workload.Progress{}},
 		{part: 0, files: 5, want: workload.Progress{Files: 5, Part: 1}},
 		{part: 1, files: 5, want: workload.Progress{Files: 13, Part: 3}},
+		{part: 3, files: 0, want: workload.Progress{Files: 13, Part: 4}}, // all done by a run before
 	} {
 		u.committed(step.part, step.files)
 		require.Equal(t, step.want, u.beat.progress, "after part %d", step.part)

@@ -40,6 +40,12 @@ func writeInput(t *testing.T, dir, name string, content []byte) {
 	require.NoError(t, os.WriteFile(path, content, 0o644))
 }
 
+// removeInput removes what writeInput wrote.
+func removeInput(t *testing.T, dir, name string) {
+	t.Helper()
+	require.NoError(t, os.Remove(filepath.Join(dir, "InputFiles", name)))
+}
+
 // numbered is the name of the n-th of many inputs.
 func numbered(n int) string { return fmt.Sprintf("clip-%03d.txt", n) }
 

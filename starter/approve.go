@@ -16,7 +16,7 @@ import (
 )
 
 func (s *starter) approveCommand() *cobra.Command {
-	var keepJob, keepPool bool
+	var keepJob, keepPool, keepInputs bool
 	cmd := &cobra.Command{
 		Use:   "approve ID",
 		Short: "Let a finished run delete its job and pool",
@@ -26,10 +26,15 @@ and its pool are deleted. It waits until they are gone.`,
   starter approve mp4-to-mp3-20261123-104500-1f2e --keep-job`,
 		Args: needs("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return s.decide(cmd.Context(), args[0], workflows.NewApproval(!keepJob, !keepPool))
+			decision := workflows.NewApproval(!keepJob, !keepPool)
+			if keepInputs {
+				decision.DeleteInputs = new(bool)
+			}
+			return s.decide(cmd.Context(), args[0], decision)
 		},
 	}
 	cmd.Flags().BoolVar(&keepJob, "keep-job", false, "keep the job, with its tasks' records")
+	cmd.Flags().BoolVar(&keepInputs, "keep-inputs", false, "keep the inputs that a run with failures still has, for a redrive")
 	cmd.Flags().BoolVar(&keepPool, "keep-pool", false, "keep the pool, at zero nodes")
 	return cmd
 }

@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/log"
 
 	"github.com/durabatch/durabatch/azure"
@@ -25,6 +26,7 @@ import (
 type server struct {
 	client.Client
 	address, namespace string
+	converter          converter.DataConverter
 	ui                 string // address of its web UI, or "" where it is not known
 	traces             telemetry.Traces
 }
@@ -64,7 +66,7 @@ func (s *starter) connect(ctx context.Context) (*server, error) {
 	if err != nil {
 		return nil, unreachablef("Temporal does not answer at %s: %w. Start it (bin/local up), or set TEMPORAL_ADDRESS", options.HostPort, err)
 	}
-	return &server{Client: c, address: options.HostPort, namespace: options.Namespace, ui: s.webUI(options.HostPort), traces: traces}, nil
+	return &server{Client: c, address: options.HostPort, namespace: options.Namespace, converter: options.DataConverter, ui: s.webUI(options.HostPort), traces: traces}, nil
 }
 
 // Close ends the connection and sends the spans of what was done over it.

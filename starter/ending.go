@@ -61,6 +61,7 @@ func (f *follower) showPlaces(report workload.Report) {
 	if report.Files > 0 {
 		f.display.printf("Outputs: container [%s]%s", report.Resources.OutputContainer, f.fetched())
 	}
+	printAgain(f.display, report)
 	if page := f.server.page(f.run.WorkflowID, f.run.RunID); page != "" {
 		f.display.printf("Web UI: %s", page)
 	}

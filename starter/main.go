@@ -89,7 +89,7 @@ environment and profiles; the default is localhost:7233.`,
 		s.runCommand(), s.startCommand(), s.statusCommand(), s.watchCommand(),
 		s.approveCommand(), s.rejectCommand(), s.cancelCommand(), s.outputsCommand(), s.listCommand(),
 		s.validateCommand(), s.renderCommand(), s.schemaCommand(), s.codecCommand(),
-		s.janitorCommand(), s.scheduleCommand(),
+		s.janitorCommand(), s.scheduleCommand(), s.redriveCommand(),
 	)
 	return root
 }

@@ -114,7 +114,7 @@ func (s *starter) outputs(ctx context.Context, name, to string, limits transfer.
 		return failedf("where %s is cannot be told: %w", nameOf(to), err)
 	}
 	answer := fetched{Container: name, Directory: directory}
-	err = s.fetch(ctx, storage.Container(name), limits, &answer)
+	err = s.fetch(ctx, storage, limits, &answer)
 	if ctx.Err() != nil {
 		fmt.Fprintln(s.stderr, "Stopped; the same command goes on where it stood.")
 		return exitWith(exitInterrupted)
@@ -132,7 +132,8 @@ func (s *starter) outputs(ctx context.Context, name, to string, limits transfer.
 
 // fetch fetches the outputs of the results, which it reads as they are wanted.
 // It makes the directory when there are results.
-func (s *starter) fetch(ctx context.Context, from *container.Client, limits transfer.Limits, answer *fetched) error {
+func (s *starter) fetch(ctx context.Context, storage *azure.Storage, limits transfer.Limits, answer *fetched) error {
+	from := storage.Container(answer.Container)
 	results := transfer.Parts[workload.Result]{Container: from, Prefix: workload.Reserved + "results"}
 	if _, _, err := results.Read(ctx, 0); err != nil {
 		return err
@@ -146,7 +147,7 @@ func (s *starter) fetch(ctx context.Context, from *container.Client, limits tran
 	defer screen.withdraw()
 	started := time.Now()
 	screen.at = started // what takes no time needs no progress
-	return downloader.Download(ctx, from, downloadsOf(results.All(ctx)), func(p transfer.Progress) {
+	return downloader.Download(ctx, from, downloadsOf(storage, results.All(ctx)), func(p transfer.Progress) {
 		answer.Outputs, answer.Present, answer.Bytes = p.Files, p.Skipped, p.Bytes
 		screen.progress(fetchProgress(p, time.Since(started)), time.Since(started))
 	})
@@ -161,15 +162,21 @@ func fetchProgress(p transfer.Progress, passed time.Duration) string {
 	return line
 }
 
-func downloadsOf(results iter.Seq2[workload.Result, error]) iter.Seq2[transfer.Download, error] {
+// downloadsOf are the outputs of results, each in the container of the run that
+// made it.
+func downloadsOf(storage *azure.Storage, results iter.Seq2[workload.Result, error]) iter.Seq2[transfer.Download, error] {
 	return func(yield func(transfer.Download, error) bool) {
 		for result, err := range results {
 			if err != nil {
 				yield(transfer.Download{}, err)
 				return
 			}
+			var from *container.Client
+			if result.Earlier != nil {
+				from = storage.Container(result.Earlier.Container)
+			}
 			for _, output := range result.Outputs {
-				if !yield(transfer.Download{Blob: output.Blob, Name: output.Name, Size: output.Size, MD5: output.MD5}, nil) {
+				if !yield(transfer.Download{Blob: output.Blob, Name: output.Name, Size: output.Size, MD5: output.MD5, From: from}, nil) {
 					return
 				}
 			}

@@ -42,19 +42,24 @@ With --json it answers {"workflowId": ..., "runId": ...}.`,
 				return err
 			}
 			defer t.Close()
-			if s.json {
-				return s.answer(run)
-			}
-			fmt.Fprintf(s.stdout, "Run %s started.\n", nameOf(run.WorkflowID))
-			if page := t.page(run.WorkflowID, run.RunID); page != "" {
-				fmt.Fprintf(s.stdout, "Web UI: %s\n", page)
-			}
-			fmt.Fprintf(s.stdout, "Follow it: starter watch %s\n", shellWord(run.WorkflowID))
-			return nil
+			return s.tellStarted(t, run)
 		},
 	}
 	addIDFlag(cmd, &id)
 	return cmd
+}
+
+// tellStarted says how to come back to a run that nobody follows yet.
+func (s *starter) tellStarted(t *server, run started) error {
+	if s.json {
+		return s.answer(run)
+	}
+	fmt.Fprintf(s.stdout, "Run %s started.\n", nameOf(run.WorkflowID))
+	if page := t.page(run.WorkflowID, run.RunID); page != "" {
+		fmt.Fprintf(s.stdout, "Web UI: %s\n", page)
+	}
+	fmt.Fprintf(s.stdout, "Follow it: starter watch %s\n", shellWord(run.WorkflowID))
+	return nil
 }
 
 func addIDFlag(cmd *cobra.Command, id *string) {
@@ -67,11 +72,8 @@ func (s *starter) begin(ctx context.Context, file, id string) (*server, started,
 	if err != nil {
 		return nil, started{}, nil, err
 	}
-	if id == "" {
-		id = newID(p.workload.Name, time.Now())
-	}
-	if !isPrintable(id) || len(id) > 255 || strings.HasPrefix(id, "-") {
-		return nil, started{}, nil, usagef("--id: %s cannot name a run; use at most 255 printable characters, and no dash at the beginning", nameOf(id))
+	if id, err = runID(id, p.workload.Name); err != nil {
+		return nil, started{}, nil, err
 	}
 	t, err := s.connect(ctx)
 	if err != nil {
@@ -84,6 +86,18 @@ func (s *starter) begin(ctx context.Context, file, id string) (*server, started,
 		return nil, started{}, nil, err
 	}
 	return t, run, p, nil
+}
+
+// runID is the workflow id of a run to start: the one that was asked for, or one
+// that people find in a list.
+func runID(asked, name string) (string, error) {
+	if asked == "" {
+		return newID(name, time.Now()), nil
+	}
+	if !isPrintable(asked) || len(asked) > 255 || strings.HasPrefix(asked, "-") {
+		return "", usagef("--id: %s cannot name a run; use at most 255 printable characters, and no dash at the beginning", nameOf(asked))
+	}
+	return asked, nil
 }
 
 // start starts the run. It has no run or execution timeout: Temporal would end
@@ -100,6 +114,7 @@ func (t *server) start(ctx context.Context, p *plan, id string) (started, error)
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
 		StaticSummary:                            p.summary(),
 		StaticDetails:                            details,
+		Memo:                                     p.memo(),
 	}, workflows.RunWorkload, workload.DocumentOf(p.workload))
 	if already := (*serviceerror.WorkflowExecutionAlreadyStarted)(nil); errors.As(err, &already) {
 		return started{}, usagef("there is a run %s already. Follow it with: starter watch %s; or start another one under another --id", nameOf(id), shellWord(id))
@@ -115,6 +130,14 @@ func (t *server) start(ctx context.Context, p *plan, id string) (started, error)
 
 // details are Markdown in the web UI, and so hold nothing of the user's.
 const details = "Query `status` says what the run is doing. Update `approve-cleanup`, or signal `cleanup-approval`, decides over its job and pool: `{\"approve\": true}` deletes both."
+
+// memo names the run that a redrive comes from, in lists of Temporal's.
+func (p *plan) memo() map[string]any {
+	if p.workload.Redrive == nil {
+		return nil
+	}
+	return map[string]any{"redriveOf": p.workload.Redrive.WorkflowID}
+}
 
 // summary says in one line what the run is. It is Markdown in the web UI.
 func (p *plan) summary() string {

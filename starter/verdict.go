@@ -88,6 +88,13 @@ func printVerdict(out io.Writer, report workload.Report) {
 	}
 }
 
+// printAgain says how what failed is done again.
+func printAgain(out io.Writer, report workload.Report) {
+	if c := report.Counts; report.Results != "" && c.Failed+c.Unfinished > 0 {
+		fmt.Fprintf(out, "Again, only what failed: starter redrive %s\n", shellWord(report.WorkflowID))
+	}
+}
+
 func printFailure(out io.Writer, failure workload.Failure) {
 	name := nameOf(failure.Name)
 	if failure.Name == "" {

@@ -24,6 +24,8 @@ type Download struct {
 	Name string // slash-separated path below the directory
 	Size int64  // of the blob when it was listed
 	MD5  []byte // empty when the list has none
+	// From is the container that holds the blob, where it is not that of the call.
+	From *container.Client
 }
 
 // Downloader fetches blobs to one directory. Its calls may run at the same time.
@@ -184,6 +186,14 @@ func (c *downloadCall) isThere(ctx context.Context, download Download) (bool, er
 		}
 	}
 	return bytes.Equal(sum.Sum(nil), download.MD5), ctx.Err()
+}
+
+// container holds the blob of a download.
+func (c *downloadCall) container(download Download) *container.Client {
+	if download.From != nil {
+		return download.From
+	}
+	return c.from
 }
 
 // fetchTo writes the blob to a new file.

@@ -146,7 +146,7 @@ func (c *downloadCall) goOn(ctx context.Context, u unfinished, download Download
 	if json.Unmarshal(line, &head) != nil || len(sums) < crc32.Size || head.Size != download.Size {
 		return span{}, 0, nil
 	}
-	now, ok, err := stat(ctx, c.from, download.Blob)
+	now, ok, err := stat(ctx, c.container(download), download.Blob)
 	if err != nil || !ok || head != (journalHead{now.etag, now.size}) {
 		return span{}, 0, err
 	}

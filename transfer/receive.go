@@ -44,7 +44,7 @@ func (c *downloadCall) openFirst(ctx context.Context, download Download) (span, 
 	if download.Size <= length {
 		length = 0 // all of it; a range of an empty blob would be an error
 	}
-	first, err := open(ctx, c.from, download.Blob, 0, length, "")
+	first, err := open(ctx, c.container(download), download.Blob, 0, length, "")
 	if err != nil {
 		return span{}, err
 	}
@@ -100,7 +100,7 @@ func (c *downloadCall) fill(ctx context.Context, data []byte, b block, download 
 	s := first
 	if b.index > 0 || s.body == nil {
 		var err error
-		if s, err = open(ctx, c.from, download.Blob, b.offset, b.length, first.etag); err != nil {
+		if s, err = open(ctx, c.container(download), download.Blob, b.offset, b.length, first.etag); err != nil {
 			return err
 		}
 		defer s.body.Close()

@@ -40,6 +40,7 @@ func (r *run) setHandlers(ctx workflow.Context) error {
 			}
 		}
 	})
+	r.listenForRedrive(ctx)
 	return nil
 }
 
@@ -157,6 +158,7 @@ func (r *run) cleanUp(ctx workflow.Context) {
 	if r.exists.pool {
 		result.PoolDeleted = r.deleted(ctx, pool, "pool "+names.Pool+r.costOfPool(ctx), "az batch pool delete --yes --pool-id "+names.Pool)
 	}
+	r.deleteKeptInputs(ctx)
 	r.keep(ctx)
 	r.cleanedUp = true
 }
@@ -165,14 +167,15 @@ func (r *run) cleanUp(ctx workflow.Context) {
 // Runs that began before there was a Janitor note nothing.
 func (r *run) keep(ctx workflow.Context) {
 	job, pool := r.exists.job && !r.decision.Job(), r.exists.pool && !r.decision.Pool()
-	if !job && !pool || !r.exists.outputs || workflow.GetVersion(ctx, "keep", workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+	inputs := r.keptInputs && !r.decision.Inputs()
+	if !job && !pool && !inputs || !r.exists.outputs || workflow.GetVersion(ctx, "keep", workflow.DefaultVersion, 1) == workflow.DefaultVersion {
 		return
 	}
 	err := r.do(ctx, StepKeep, withinBound("note what is kept", cleanupBound), act.Keep, activities.KeepInput{
-		Owner: r.owner, OutputContainer: r.status.Resources.OutputContainer, Job: job, Pool: pool,
+		Owner: r.owner, OutputContainer: r.status.Resources.OutputContainer, Job: job, Pool: pool, Inputs: inputs,
 	}, nil)
 	if err != nil {
-		r.note("it could not be noted that job or pool is kept, so the Janitor may delete it: " + reasonOf(err))
+		r.note("it could not be noted that job, pool or inputs are kept, so the Janitor may delete it: " + reasonOf(err))
 	}
 }
 

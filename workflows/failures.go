@@ -37,5 +37,5 @@ func (r *run) judgeFailures(report *workload.Report) {
 			report.Verdict += ", and " + limit
 		}
 	}
-	report.Verdict += "." + example(report.Failures)
+	report.Verdict += "." + doneBefore(report) + example(report.Failures)
 }

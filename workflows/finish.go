@@ -28,6 +28,7 @@ func (r *run) finish(ctx workflow.Context, workErr error) (workload.Report, erro
 	report := &workload.Report{
 		WorkflowID: r.owner.WorkflowID, RunID: r.owner.RunID, Name: r.workload.Name,
 		Files: r.status.Files, Bytes: r.status.Bytes, Resources: r.status.Resources, Started: r.started,
+		Parent:   r.status.Parent,
 		NodeTime: r.nodeTime,
 	}
 	r.endJob(done, workErr)
@@ -76,7 +77,7 @@ func (r *run) endJob(ctx workflow.Context, workErr error) {
 // gather collects what became of each file. Where nothing could be submitted
 // there is nothing to gather.
 func (r *run) gather(ctx workflow.Context, report *workload.Report) {
-	if !r.exists.outputs || !r.exists.job {
+	if !r.exists.outputs || !r.exists.job && r.status.Earlier == 0 {
 		r.known = true
 		report.Counts = workload.Counts{Total: r.status.Files, Unfinished: r.status.Files}
 		return
@@ -93,6 +94,7 @@ func (r *run) gather(ctx workflow.Context, report *workload.Report) {
 	}
 	r.known = true
 	report.Counts, report.Failures, report.Results = gathered.Counts, gathered.Failures, gathered.Results
+	report.Earlier = r.status.Earlier
 	r.status.Counts = gathered.Counts
 }
 
@@ -125,7 +127,8 @@ func (r *run) tidy(asked, ctx workflow.Context, report *workload.Report) workflo
 		})
 	}
 	names := r.status.Resources
-	if r.exists.inputs {
+	r.keptInputs = r.exists.inputs && r.keepsInputs(ctx, report)
+	if r.exists.inputs && !r.keptInputs {
 		begin(ctx, StepDeleteInputs, withinBound("delete the inputs", cleanupBound), act.DeleteContainer,
 			activities.DeleteContainerInput{Owner: r.owner, Container: names.InputContainer},
 			func(err error) {

@@ -34,12 +34,14 @@ const (
 // machine.
 func HostTaskQueue(host string) string { return TaskQueue + "@" + host }
 
-// Approval decides over the job and the pool of a finished run. A field that
-// is missing is true: {} approves the deletion of both.
+// Approval decides over the job and the pool of a finished run, and over the
+// inputs of one that a redrive is possible of. A field that is missing is true:
+// {} approves the deletion of all.
 type Approval struct {
-	Approve    *bool `json:"approve,omitempty"`
-	DeleteJob  *bool `json:"deleteJob,omitempty"`
-	DeletePool *bool `json:"deletePool,omitempty"`
+	Approve      *bool `json:"approve,omitempty"`
+	DeleteJob    *bool `json:"deleteJob,omitempty"`
+	DeletePool   *bool `json:"deletePool,omitempty"`
+	DeleteInputs *bool `json:"deleteInputs,omitempty"`
 }
 
 // UnmarshalJSON refuses a key that it does not know: with a missing field
@@ -66,6 +68,9 @@ func (a Approval) Job() bool { return isTrue(a.Approve) && isTrue(a.DeleteJob) }
 // Pool says whether the pool is to be deleted.
 func (a Approval) Pool() bool { return isTrue(a.Approve) && isTrue(a.DeletePool) }
 
+// Inputs says whether the inputs, if there are any left, are to be deleted.
+func (a Approval) Inputs() bool { return isTrue(a.Approve) && isTrue(a.DeleteInputs) }
+
 func isTrue(b *bool) bool { return b == nil || *b }
 
 // CleanupResult is what a cleanup did.
@@ -79,6 +84,7 @@ type CleanupResult struct {
 // and what follows overlap.
 const (
 	StepScan         = "scan"
+	StepAdopt        = "take over"
 	StepUpload       = "upload"
 	StepPool         = "pool"
 	StepJob          = "job"
@@ -111,7 +117,9 @@ type Status struct {
 	Name       string             `json:"name,omitempty"`
 	Phase      string             `json:"phase"` // the latest step that goes on, or "done"
 	Steps      []Step             `json:"steps"`
-	Files      int64              `json:"files,omitempty"` // counted by the scan
+	Parent     string             `json:"parent,omitempty"`  // workflow id of the run that this one is a redrive of
+	Files      int64              `json:"files,omitempty"`   // counted by the scan
+	Earlier    int64              `json:"earlier,omitempty"` // of these, what runs before this one have done
 	Bytes      int64              `json:"bytes,omitempty"`
 	Counts     workload.Counts    `json:"counts,omitzero"` // once gathered
 	Resources  workload.Resources `json:"resources"`       // the names, before and after they exist

@@ -47,17 +47,20 @@ type run struct {
 	workload workload.Workload
 	started  time.Time
 
-	status    Status
-	exists    existing
-	timedOut  bool
-	during    string            // the steps that went on when the timeout came
-	stuck     string            // why nothing moved then, when nothing did
-	cancelled bool              // before there was a verdict
-	failure   *workload.Failure // of the run itself, not of a task
-	known     bool              // what became of the tasks
-	nodeTime  workload.NodeTime // of a pool of the run's own
-	notes     []string
-	emptying  workflow.Future // of the nodes of a pool that stays; nil: it does not
+	status     Status
+	exists     existing
+	timedOut   bool
+	during     string            // the steps that went on when the timeout came
+	stuck      string            // why nothing moved then, when nothing did
+	cancelled  bool              // before there was a verdict
+	failure    *workload.Failure // of the run itself, not of a task
+	known      bool              // what became of the tasks
+	nodeTime   workload.NodeTime // of a pool of the run's own
+	notes      []string
+	adopted    activities.AdoptResult // of a redrive's parent
+	keptInputs bool                   // until it is decided over them, for a redrive
+
+	emptying workflow.Future // of the nodes of a pool that stays; nil: it does not
 
 	decision      *Approval
 	cleanedUp     bool
@@ -97,6 +100,9 @@ func (r *run) check(ctx workflow.Context, doc workload.Document) error {
 	r.status.Deadline = r.started.Add(time.Duration(w.Timeout))
 	if w.Pool.ID != "" {
 		r.status.Resources.Pool = w.Pool.ID
+	}
+	if w.Redrive != nil {
+		r.status.Parent = w.Redrive.WorkflowID
 	}
 	if !r.ownsInputs() {
 		r.status.Resources.InputContainer = w.Inputs.Container
@@ -143,6 +149,9 @@ func (r *run) work(ctx workflow.Context) error {
 	})
 	found, err := r.scan(ctx)
 	if err != nil {
+		return err
+	}
+	if err := r.adopt(ctx); err != nil {
 		return err
 	}
 	return r.runTasks(ctx, cancel, found)

@@ -368,6 +368,114 @@ func TestFailedTasksAreTheVerdict(t *testing.T) {
 	require.Zero(t, s.calls()["EndJob"], "a job whose tasks are all done ends by itself")
 }
 
+// TestInputsAreKeptWhileARedriveIsPossible: until it is decided over them.
+func TestInputsAreKeptWhileARedriveIsPossible(t *testing.T) {
+	t.Parallel()
+	no := false
+	for name, c := range map[string]struct {
+		when     string
+		approval workflows.Approval
+		deleted  int
+		kept     bool
+	}{
+		"approved":         {workload.CleanupOnApproval, workflows.Approval{}, 1, false},
+		"inputs are kept":  {workload.CleanupOnApproval, workflows.Approval{DeleteInputs: &no}, 0, true},
+		"rejected":         {workload.CleanupOnApproval, workflows.NewApproval(false, false), 0, true},
+		"never":            {workload.CleanupNever, workflows.Approval{}, 0, true},
+		"always: not kept": {workload.CleanupAlways, workflows.Approval{}, 1, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSteps(t)
+			w := testWorkload()
+			w.Cleanup.When = c.when
+			s.check = func(context.Context, workload.Document) (*workload.Workload, error) { return &w, nil }
+			s.gather = oneFailure
+			s.env.RegisterDelayedCallback(func() {
+				if c.when == workload.CleanupOnApproval {
+					require.Zero(t, s.calls()["DeleteContainer"], "before it is decided")
+				}
+			}, 30*time.Minute)
+			s.signal(time.Hour, c.approval)
+			report, err := s.run(t)
+			require.Error(t, err)
+			require.Equal(t, c.deleted, s.calls()["DeleteContainer"])
+			require.Equal(t, c.kept, s.kept.Inputs, "the Janitor is told")
+			if c.kept {
+				require.Contains(t, strings.Join(report.Left, "\n"), "starter redrive")
+			}
+		})
+	}
+}
+
+// oneFailure is what a run with one failure of five gathers.
+func oneFailure(context.Context, activities.GatherInput) (activities.GatherResult, error) {
+	return activities.GatherResult{Counts: workload.Counts{Total: 5, Succeeded: 4, Failed: 1}, Results: "r"}, nil
+}
+
+// TestRedrivenRunLeavesWhatWasTakenOver alone, and waits for nobody.
+func TestRedrivenRunLeavesWhatWasTakenOver(t *testing.T) {
+	t.Parallel()
+	s := newSteps(t)
+	s.gather = oneFailure
+	s.env.RegisterDelayedCallback(func() {
+		s.env.SignalWorkflow(workflows.RedrivenSignal, workflows.Redriven{By: "again", Pool: true, Inputs: true})
+	}, time.Hour)
+	report, err := s.run(t)
+	require.Error(t, err)
+	require.Equal(t, map[string]int{"EmptyPool": 1, "DeleteJob": 1}, s.calls())
+	require.Equal(t, []string{"run again does again what failed; it has taken the pool and the inputs over"}, report.Notes)
+	require.Empty(t, report.Left)
+}
+
+// TestRedriveTakesOverAndRunsTheRest: what was done before is counted, and no
+// task is waited for but those of the rest.
+func TestRedriveTakesOverAndRunsTheRest(t *testing.T) {
+	t.Parallel()
+	s := newSteps(t)
+	w := testWorkload()
+	w.Redrive = &workload.Redrive{WorkflowID: "Before", RunID: "01a20826-fcea-701e-bea7-a7df93889561"}
+	s.check = func(context.Context, workload.Document) (*workload.Workload, error) { return &w, nil }
+	s.scan = func(_ context.Context, in activities.ScanInput) (activities.ScanResult, error) {
+		require.Equal(t, &activities.RedriveInput{WorkflowID: "Before", OutputContainer: "before-93889561-out"}, in.Redrive)
+		return activities.ScanResult{Files: 5, Bytes: 1000, Parts: 5, Earlier: 4, Changed: []string{"b.mp4"}}, nil
+	}
+	s.env.OnActivity(act.Adopt, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.AdoptInput) (activities.AdoptResult, error) {
+		require.Equal(t, "before-93889561", in.PoolID)
+		require.Equal(t, "before-93889561-in", in.InputContainer)
+		return activities.AdoptResult{Pool: true}, nil
+	})
+	s.env.OnSignalExternalWorkflow(mock.Anything, "Before", "", workflows.RedrivenSignal, mock.Anything).
+		Return(func(_, _, _, _ string, arg any) error {
+			require.Equal(t, workflows.Redriven{By: "default-test-workflow-id", Pool: true}, arg)
+			return nil
+		})
+	s.env.OnActivity(act.FillPool, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.CreatePoolInput) error {
+		require.Equal(t, "before-93889561", in.ID)
+		return nil
+	})
+	s.upload = func(_ context.Context, in activities.UploadInput) (activities.UploadResult, error) {
+		require.NotNil(t, in.Owner, "it makes the container that could not be taken over")
+		require.Equal(t, int64(1), in.Files)
+		return activities.UploadResult{Files: 1}, nil
+	}
+	s.wait = func(_ context.Context, in activities.WaitInput) (activities.WaitResult, error) {
+		require.Equal(t, int64(1), in.Files)
+		require.Equal(t, int64(5), in.Listed)
+		return activities.WaitResult{}, nil
+	}
+	s.gather = func(context.Context, activities.GatherInput) (activities.GatherResult, error) {
+		return activities.GatherResult{Counts: workload.Counts{Total: 5, Succeeded: 5}, Results: "r"}, nil
+	}
+	s.signal(time.Hour, workflows.Approval{})
+	report, err := s.run(t)
+	require.NoError(t, err)
+	require.Equal(t, "Before", report.Parent)
+	require.Equal(t, "before-93889561", report.Resources.Pool)
+	require.Equal(t, "All 5 tasks succeeded. 4 of them were done by run Before already.", report.Verdict)
+	require.Equal(t, []string{`files have changed since run Before, and are run as they are now: ["b.mp4"]`}, report.Notes)
+}
+
 func TestFailuresAreToleratedToTheLimit(t *testing.T) {
 	t.Parallel()
 	stop := func(tolerate workload.Tolerance) *workload.Failures {

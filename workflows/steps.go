@@ -48,6 +48,7 @@ func (r *run) scan(ctx workflow.Context) (activities.ScanResult, error) {
 	err := r.do(ctx, StepScan, options, act.Scan, activities.ScanInput{
 		Owner: r.owner, Inputs: w.Inputs, Task: w.Task,
 		InputContainer: r.status.Resources.InputContainer, OutputContainer: r.status.Resources.OutputContainer, Access: r.access(),
+		Redrive: r.redriveInput(),
 	}, &found)
 	if refused(err) || denied(err) {
 		return found, err // nothing was created
@@ -57,7 +58,10 @@ func (r *run) scan(ctx workflow.Context) (activities.ScanResult, error) {
 		return found, temporal.NewNonRetryableApplicationError(fmt.Sprintf(
 			"no worker for the files of %s: start bin/worker there (task queue %s), or correct inputs.host", w.Inputs.Host, HostTaskQueue(w.Inputs.Host)), "NoWorker", err)
 	}
-	r.status.Files, r.status.Bytes = found.Files, found.Bytes
+	r.status.Files, r.status.Bytes, r.status.Earlier = found.Files, found.Bytes, found.Earlier
+	if len(found.Changed) > 0 {
+		r.note(fmt.Sprintf("files have changed since run %s, and are run as they are now: %q", r.status.Parent, found.Changed))
+	}
 	return found, err
 }
 
@@ -74,12 +78,16 @@ func (r *run) beginUpload(ctx workflow.Context, found activities.ScanResult) wor
 		settable.SetValue(nil)
 		return nothing
 	}
-	summary := fmt.Sprintf("upload %s (%s)", files(found.Files), bytes(found.Bytes))
-	return r.begin(ctx, StepUpload, onHost(atLength(summary), r.workload.Inputs.Host, false), act.Upload, activities.UploadInput{
+	summary := fmt.Sprintf("upload %s (%s)", files(r.todo()), bytes(found.Bytes-found.EarlierBytes))
+	in := activities.UploadInput{
 		Directory:      r.workload.Inputs.Dir,
 		InputContainer: r.status.Resources.InputContainer, OutputContainer: r.status.Resources.OutputContainer,
-		Files: found.Files, Parts: found.Parts,
-	})
+		Files: r.todo(), Parts: found.Parts,
+	}
+	if r.workload.Redrive != nil && !r.adopted.Inputs {
+		in.Owner = &r.owner
+	}
+	return r.begin(ctx, StepUpload, onHost(atLength(summary), r.workload.Inputs.Host, false), act.Upload, in)
 }
 
 // beginPoolAndJob starts the creation of one after the other.
@@ -96,10 +104,13 @@ func (r *run) createPoolAndJob(ctx workflow.Context) error {
 	if !r.ownsPool() {
 		summary = "look at pool " + w.Pool.ID
 	}
-	if err := r.do(ctx, StepPool, shortly(summary), act.CreatePool, activities.CreatePoolInput{
-		Owner: r.owner, ID: names.Pool, Pool: w.Pool, Slots: w.Task.Slots, Access: r.access(),
-	}, nil); err != nil {
-		r.exists.pool = r.exists.pool && !final(err)
+	in := activities.CreatePoolInput{Owner: r.owner, ID: names.Pool, Pool: w.Pool, Slots: w.Task.Slots, Access: r.access()}
+	options, activity := shortly(summary), any(act.CreatePool)
+	if r.adopted.Pool {
+		options, activity = atLength(summary), act.FillPool
+	}
+	if err := r.do(ctx, StepPool, options, activity, in, nil); err != nil {
+		r.exists.pool = r.exists.pool && (r.adopted.Pool || !final(err))
 		return err
 	}
 	r.exists.job = true
@@ -114,9 +125,9 @@ func (r *run) createPoolAndJob(ctx workflow.Context) error {
 
 func (r *run) beginSubmit(ctx workflow.Context) workflow.Future {
 	names := r.status.Resources
-	return r.begin(ctx, StepSubmit, atLength(fmt.Sprintf("add %s to the job", tasks(r.status.Files))), act.Submit, activities.SubmitInput{
+	return r.begin(ctx, StepSubmit, atLength(fmt.Sprintf("add %s to the job", tasks(r.todo()))), act.Submit, activities.SubmitInput{
 		Job: names.Job, Task: r.workload.Task, InputContainer: names.InputContainer, OutputContainer: names.OutputContainer,
-		FollowList: !r.ownsInputs(), Files: r.status.Files, Access: r.access(),
+		FollowList: !r.ownsInputs(), Files: r.todo(), Access: r.access(),
 		Pool: names.Pool, StartTask: r.signedStartTask(),
 	})
 }
@@ -142,9 +153,10 @@ func (r *run) signedStartTask() *workload.StartTask {
 
 func (r *run) beginWait(ctx workflow.Context) workflow.Future {
 	names := r.status.Resources
-	summary := fmt.Sprintf("wait for %s, until %s at the latest", tasks(r.status.Files), r.status.Deadline.UTC().Format("2006-01-02 15:04:05 MST"))
+	summary := fmt.Sprintf("wait for %s, until %s at the latest", tasks(r.todo()), r.status.Deadline.UTC().Format("2006-01-02 15:04:05 MST"))
 	return r.begin(ctx, StepWait, atLength(summary), act.Wait, activities.WaitInput{
-		Owner: r.owner, Job: names.Job, Pool: names.Pool, OwnPool: r.ownsPool(), Files: r.status.Files, PerTask: perTask(r.workload.Task),
+		Owner: r.owner, Job: names.Job, Pool: names.Pool, OwnPool: r.ownsPool(),
+		Files: r.todo(), Listed: r.listed(), PerTask: perTask(r.workload.Task),
 		OutputContainer: names.OutputContainer, Tolerated: r.stopsAfter(), Access: r.access(),
 		Lease: activities.Lease{
 			Length: r.workload.Pool.Lease, DedicatedNodes: r.workload.Pool.DedicatedNodes, SpotNodes: r.workload.Pool.SpotNodes,

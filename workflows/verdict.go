@@ -30,7 +30,7 @@ func (r *run) judge(report *workload.Report, workErr error) {
 		report.Verdict = "The run was cancelled. " + tally + "."
 	case counts.Total > 0 && counts.Succeeded == counts.Total:
 		report.Outcome = workload.Succeeded
-		report.Verdict = "All " + tasks(counts.Total) + " succeeded."
+		report.Verdict = "All " + tasks(counts.Total) + " succeeded." + doneBefore(report)
 	case r.timedOut:
 		report.Outcome = workload.TimedOut
 		report.Verdict = fmt.Sprintf("The run's timeout of %s came first, during %s. %s.", r.workload.Timeout, r.during, tally)

@@ -136,6 +136,7 @@ var allowedBy = map[string]string{
 	`^[A-Za-z0-9._-]+$`:               "letters, digits, dots, dashes and underscores",
 	`^batch\.node\.[A-Za-z0-9._ -]+$`: `the id of a Batch node agent, such as "batch.node.ubuntu 24.04"`,
 	`^0?[0-7][0-7][0-7]$`:             `three or four octal digits in quotes, such as "0755"`,
+	`^[A-Za-z0-9-]+$`:                 "letters, digits and dashes",
 	`^[^\s/@]+$`:                      "a host name, as the machine itself says it",
 }
 

@@ -30,6 +30,8 @@ type Input struct {
 	Container string            `json:"container,omitempty"` // empty: the run's own, or inputs.container
 	URL       string            `json:"url,omitempty"`       // instead of a blob
 	Vars      map[string]string `json:"vars,omitempty"`
+	// Earlier is its result in a run before this one, which does not run it again.
+	Earlier *Result `json:"earlier,omitempty"`
 }
 
 // Result is what became of one input: one line of JSON Lines in Blob.
@@ -50,6 +52,14 @@ type Result struct {
 	// own command wrote is. Absent: it is not known, or all of it is.
 	Stdout *Span `json:"stdout,omitempty"`
 	Stderr *Span `json:"stderr,omitempty"`
+	// Earlier is the run that the result is of, when it is of a run before this one.
+	Earlier *Earlier `json:"earlier,omitempty"`
+}
+
+// Earlier is a run before this one that did what this one does not do again.
+type Earlier struct {
+	WorkflowID string `json:"workflowId"`
+	Container  string `json:"container"` // its output container, which holds the result's outputs and logs
 }
 
 // Span is a part of a blob, in bytes: from the one, up to and without the other.
@@ -139,6 +149,8 @@ type Report struct {
 	Bytes      int64     `json:"bytes"` // of input
 	Counts     Counts    `json:"counts"`
 	Failures   []Failure `json:"failures,omitempty"` // the first 20; all are in the results
+	Earlier    int64     `json:"earlier,omitempty"`  // of the tasks that succeeded, those that runs before this one did
+	Parent     string    `json:"parent,omitempty"`   // workflow id of the run that this one is a redrive of
 	Results    string    `json:"results,omitempty"`  // prefix of the results' parts in the output container
 	Resources  Resources `json:"resources"`
 	NodeTime   NodeTime  `json:"nodeTime,omitzero"` // of a pool of the run's own

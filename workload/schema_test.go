@@ -69,7 +69,7 @@ func TestSchema_speaks(t *testing.T) {
 	t.Parallel()
 	azures := []string{"publisher", "offer", "sku", "version", "blob", "prefix"}
 	definitions := theSchema().at("#/$defs")
-	require.Len(t, definitions, 11)
+	require.Len(t, definitions, 12)
 	for definition, d := range definitions {
 		d := d.(map[string]any)
 		require.NotEmpty(t, d["description"], definition)

@@ -25,6 +25,7 @@ type Workload struct {
 	Failures *Failures `json:"failures,omitempty"`
 	Outputs  Outputs   `json:"outputs,omitzero"`
 	Cleanup  Cleanup   `json:"cleanup,omitzero"`
+	Redrive  *Redrive  `json:"redrive,omitempty"`
 }
 
 // Inputs says which files there are: a directory on the machine host, a
@@ -196,6 +197,21 @@ type Cleanup struct {
 	Deadline Duration `json:"deadline,omitzero" jsonschema:"default=24h"`
 	// What happens when nobody answers.
 	OnDeadline string `json:"onDeadline,omitempty" jsonschema:"enum=delete,enum=keep,default=delete"`
+}
+
+// Redrive names a run that ended, of which this run does what failed or never
+// finished, and nothing else. starter redrive fills it in.
+type Redrive struct {
+	// The workflow id of that run.
+	WorkflowID string `json:"workflowId" jsonschema:"minLength=1,maxLength=1000"`
+	// Its first run id.
+	RunID string `json:"runId" jsonschema:"pattern=^[A-Za-z0-9-]+$,maxLength=64"`
+	// The pool that it created, to be taken over where it still stands. Default:
+	// the one that bears its name.
+	Pool string `json:"pool,omitempty" jsonschema:"pattern=^[A-Za-z0-9_-]+$,maxLength=64"`
+	// The container that it uploaded its inputs to, to be taken over where it still
+	// stands. Default: the one that bears its name.
+	InputContainer string `json:"inputContainer,omitempty" jsonschema:"pattern=^[a-z0-9]+(-[a-z0-9]+)*$,minLength=3,maxLength=63"`
 }
 
 // The values of Task.Each, Output.When, Cleanup.When and Cleanup.OnDeadline.
