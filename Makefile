@@ -76,6 +76,7 @@ bench: build bin/rclone ## Measure it beside its peers: xargs and ffmpeg alone, 
 	$(GO) run ./bench
 	$(GO) run ./bench/batch
 	$(GO) run ./bench/transfer
+	$(GO) run ./bench/scale
 
 .PHONY: bench-full
 bench-full: build bin/rclone ## The same with the whole sizes: an hour or more, and 25 GiB of disk
@@ -83,6 +84,7 @@ bench-full: build bin/rclone ## The same with the whole sizes: an hour or more, 
 	$(GO) run ./bench
 	$(GO) run ./bench/batch
 	$(GO) run ./bench/transfer -full
+	$(GO) run ./bench/scale -full
 
 # The seed decides contents, faults and kills; the figures go to bench/out.
 SEED ?= $$(date +%s)

@@ -27,12 +27,11 @@ type record map[int64]fileRun
 // the middle of a line.
 func parseRecord(text []byte) (record, error) {
 	files := record{}
-	if end := bytes.LastIndexByte(text, '\n'); end < 0 {
+	end := bytes.LastIndexByte(text, '\n')
+	if end < 0 {
 		return files, nil
-	} else {
-		text = text[:end]
 	}
-	for line := range strings.SplitSeq(string(text), "\n") {
+	for line := range strings.SplitSeq(string(text[:end]), "\n") {
 		fields := strings.Fields(line)
 		if len(fields) < 6 {
 			return nil, fmt.Errorf("the line %.80q is none of a record of files", line)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
@@ -34,10 +35,11 @@ type GatherResult struct {
 const Unfinished = "Unfinished"
 
 // A report tells so many failures at length, and so many bytes of them, as it
-// passes through history; the results hold them all.
+// passes through history twice, of which there are to be 24 KiB at most; the
+// results hold them all.
 const (
 	maxFailures  = 20
-	maxToldBytes = 16 << 10
+	maxToldBytes = 3 << 10
 )
 
 // Gather writes what became of each input, in the order of the list, to the
@@ -110,7 +112,7 @@ func (g *gathering) results() transfer.Parts[workload.Result] {
 type gathering struct {
 	*Activities
 	in       GatherInput
-	blobs    outputIndex
+	blobs    *outputIndex
 	progress *beat
 	result   GatherResult
 	told     int              // bytes of its failures
@@ -278,7 +280,7 @@ func (g *gathering) collect(ctx context.Context, input workload.Input, result *w
 		blob := workload.BlobName(output.File)
 		properties, ok := g.blobs.get(blob)
 		if ok {
-			result.Outputs = append(result.Outputs, workload.OutputBlob{Name: output.File, Blob: blob, Size: properties.size, MD5: properties.hash()})
+			result.Outputs = append(result.Outputs, workload.OutputBlob{Name: output.File, Blob: blob, Size: properties.bytes(), MD5: properties.hash()})
 		} else if missing == "" {
 			missing = output.File
 		}
@@ -309,12 +311,20 @@ func (g *gathering) toldEnough() bool {
 	return len(g.result.Failures) == maxFailures || g.told >= maxToldBytes
 }
 
-// tell adds a failure to those that the run's report tells at length.
+// tell adds a failure to those that the run's report tells at length, with as
+// much of the end of its stderr as there is room for.
 func (g *gathering) tell(failure workload.Failure) {
-	if text, err := json.Marshal(failure); err == nil {
-		g.told += len(text) // of what history will hold, which escapes what is binary
+	for failure.Stderr != "" && g.told+toldBytes(failure) > maxToldBytes {
+		failure.Stderr = strings.ToValidUTF8(failure.Stderr[(len(failure.Stderr)+1)/2:], "")
 	}
+	g.told += toldBytes(failure)
 	g.result.Failures = append(g.result.Failures, failure)
+}
+
+// toldBytes is what a failure takes of history, which escapes what is binary.
+func toldBytes(failure workload.Failure) int {
+	text, _ := json.Marshal(failure) // plain data, which cannot fail
+	return len(text)
 }
 
 // stderr is the end of what a failed task said. It is evidence, so a failure

@@ -62,13 +62,19 @@ func options(onFatal func(error)) worker.Options {
 		// than two seconds of either may be lost. Less would not do: the SDK gives
 		// one heartbeat as long to arrive, and stops the attempt when it does not.
 		MaxHeartbeatThrottleInterval: 2 * time.Second,
-		// Most activities are waits, which cost next to nothing but the slot; what
-		// moves bytes has its own limits. Too few slots would let the waits of
-		// many runs keep out the submissions they wait for.
-		MaxConcurrentActivityExecutionSize:     1000,
+		// Plain limits, not the SDK's resource-based tuner: most activities are
+		// waits, which use neither processor nor memory to speak of, so that the
+		// tuner would see no reason ever to stop, and what moves bytes has limits of
+		// its own over all runs. With too few slots the waits of many runs would keep
+		// out the submissions they wait for: a run has two activities at a time
+		// here, so this is for 2,500 runs, of some 50 kB each.
+		MaxConcurrentActivityExecutionSize:     5000,
 		MaxConcurrentWorkflowTaskExecutionSize: 20,
-		Interceptors:                           []interceptor.WorkerInterceptor{&scrubber{}},
-		OnFatalError:                           onFatal,
+		// As many polls as there is work for: one poll brings one task.
+		ActivityTaskPollerBehavior: worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{MaximumNumberOfPollers: 20}),
+		WorkflowTaskPollerBehavior: worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{MaximumNumberOfPollers: 20}),
+		Interceptors:               []interceptor.WorkerInterceptor{&scrubber{}},
+		OnFatalError:               onFatal,
 	}
 }
 
