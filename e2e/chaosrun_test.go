@@ -113,6 +113,8 @@ func (r *chaosRun) insist(ctx context.Context, args ...string) ([]byte, error) {
 		case child.ProcessState.ExitCode() == exitUnreachable:
 			r.again++
 			continue
+		case r.again > 0 && strings.Contains(stderr.String(), "there is a run "+r.id+" already"):
+			return nil, nil // the start before had its effect, and its answer was lost, as starter said then
 		case child.err != nil:
 			return nil, fmt.Errorf("starter %s: %w\n%s%s", strings.Join(args, " "), child.err, last(stderr.String(), 4000), stdout.String())
 		}

@@ -3,6 +3,10 @@
 // seconds, and kill -9 takes what it has acknowledged since.
 import { createRequire } from "node:module";
 import { ServerResponse } from "node:http";
+import { setTimeout as pause } from "node:timers/promises";
+
+// A save writes the whole index, so answers wait a moment for each other.
+const together = 150; // ms
 
 const program = process.argv[1] ?? "";
 if (program.includes("azurite")) {
@@ -15,23 +19,40 @@ if (program.includes("azurite")) {
     return enable.apply(this, args);
   };
 
-  // saved calls back when all that a database holds now is in its file.
-  // Answers that wait at the same time share one save.
-  const saved = (database) =>
+  const unsaved = (database) => database.autosaveDirty() || database.throttledSavePending;
+
+  // save ends when all that a database holds now is in its file.
+  const save = (database) =>
     new Promise((resolve, reject) => {
-      if (!database.autosaveDirty() && !database.throttledSavePending) {
+      if (unsaved(database)) {
+        database.saveDatabase((err) => (err ? reject(err) : resolve()));
+      } else {
         resolve();
-        return;
       }
-      database.saveDatabase((err) => (err ? reject(err) : resolve()));
     });
+
+  // saved is save, once for all that ask for it within a moment.
+  const asked = new Map();
+  const saved = (database) => {
+    if (!unsaved(database)) {
+      return undefined;
+    }
+    if (!asked.has(database)) {
+      const next = pause(together).then(() => {
+        asked.delete(database);
+        return save(database);
+      });
+      asked.set(database, next);
+    }
+    return asked.get(database);
+  };
 
   // A blob is never in its file before the extent that its content is in.
   const holdsExtents = (file) => file.includes("_extent_");
   const write = Loki.LokiFsAdapter.prototype.saveDatabase;
   Loki.LokiFsAdapter.prototype.saveDatabase = function (file, text, callback) {
     const first = holdsExtents(file) ? [] : [...databases].filter((d) => holdsExtents(d.filename));
-    Promise.all(first.map(saved)).then(() => write.call(this, file, text, callback), callback);
+    Promise.all(first.map(save)).then(() => write.call(this, file, text, callback), callback);
   };
 
   const end = ServerResponse.prototype.end;
