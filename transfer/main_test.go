@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"fmt"
 	"os"
 	"testing"
 
@@ -9,4 +10,13 @@ import (
 
 var azurite *azuritetest.Server
 
-func TestMain(m *testing.M) { os.Exit(azuritetest.Main(m, &azurite)) }
+func TestMain(m *testing.M) {
+	if direction := os.Getenv(victimDirection); direction != "" {
+		if err := victim(direction); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(azuritetest.Main(m, &azurite))
+}

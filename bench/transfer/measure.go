@@ -55,7 +55,8 @@ func (b *bench) trials(ctx context.Context, w work, sample string) (best choice,
 	for n := range 2 * len(w.options) {
 		with := w.options[n%len(w.options)]
 		name := fmt.Sprintf("trial-%d", n)
-		if _, err := a.create(ctx, name); err != nil {
+		c, err := a.create(ctx, name)
+		if err != nil {
 			return best, err
 		}
 		up, err := b.rclone(ctx, a, sample, remote(name), with)
@@ -70,6 +71,9 @@ func (b *bench) trials(ctx context.Context, w work, sample string) (best choice,
 		if err := errors.Join(err, os.RemoveAll(to)); err != nil {
 			return best, err
 		}
+		if _, err := c.Delete(ctx, nil); err != nil {
+			return best, err
+		}
 		if fastestDown == 0 || down.Seconds < fastestDown {
 			fastestDown, best.download = down.Seconds, with
 		}
@@ -78,7 +82,9 @@ func (b *bench) trials(ctx context.Context, w work, sample string) (best choice,
 	return best, nil
 }
 
-// round measures each of the four once. Who goes first alternates.
+// round measures each of the four once. Who goes first alternates. Each leaves
+// the server as it found it: to Azurite a request costs the more, the more blobs
+// there are.
 func (b *bench) round(ctx context.Context, w work, n int, source, sample string, best choice, up, down *row) (err error) {
 	a, err := b.azurite(ctx, fmt.Sprintf("azurite-%d", n))
 	if err != nil {
@@ -88,59 +94,76 @@ func (b *bench) round(ctx context.Context, w work, n int, source, sample string,
 	if err := b.warm(ctx, a, sample); err != nil {
 		return err
 	}
-	ours, theirs := fmt.Sprintf("ours-%s-%d", w.name, n), "theirs"
-	for _, name := range []string{ours, theirs} {
-		if _, err := a.create(ctx, name); err != nil {
-			return err
-		}
-	}
-	err = inTurn(n, func() error {
-		f, err := b.ourUpload(ctx, a, source, ours)
-		up.Ours = append(up.Ours, f)
-		return err
-	}, func() error {
-		f, err := b.rclone(ctx, a, source, remote(theirs), best.upload)
-		up.Theirs = append(up.Theirs, f)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	for _, name := range []string{ours, theirs} {
-		if err := a.results(ctx, name, w); err != nil {
-			return err
-		}
-	}
-	to := filepath.Join(b.dir, "downloads")
+	name, to := fmt.Sprintf("%s-%d", w.name, n), filepath.Join(b.dir, "downloads")
 	return inTurn(n, func() error {
-		f, err := b.ourDownload(ctx, a, ours, to)
-		down.Ours = append(down.Ours, f)
-		return errors.Join(err, arrived(to, w))
+		return there(ctx, a, w, "ours-"+name, to, func(name string) error {
+			f, err := b.ourUpload(ctx, a, source, name)
+			up.Ours = append(up.Ours, f)
+			return err
+		}, func(name string) error {
+			f, err := b.ourDownload(ctx, a, name, to)
+			down.Ours = append(down.Ours, f)
+			return err
+		})
 	}, func() error {
-		f, err := b.rclone(ctx, a, remote(theirs), to, append(options{"--exclude", workload.Reserved + "**"}, best.download...))
-		down.Theirs = append(down.Theirs, f)
-		return errors.Join(err, arrived(to, w))
+		return there(ctx, a, w, "theirs-"+name, to, func(name string) error {
+			f, err := b.rclone(ctx, a, source, remote(name), best.upload)
+			up.Theirs = append(up.Theirs, f)
+			return err
+		}, func(name string) error {
+			f, err := b.rclone(ctx, a, remote(name), to, append(options{"--exclude", workload.Reserved + "**"}, best.download...))
+			down.Theirs = append(down.Theirs, f)
+			return err
+		})
 	})
 }
 
-func inTurn(n int, ours, theirs func() error) error {
-	if n%2 == 0 {
-		return errors.Join(ours(), theirs())
+// there moves files to a container of that name and back to a directory, checks
+// that all have arrived, and deletes both.
+func there(ctx context.Context, a *azurite, w work, name, to string, upload, download func(container string) error) error {
+	c, err := a.create(ctx, name)
+	if err != nil {
+		return err
 	}
-	return errors.Join(theirs(), ours())
+	if err := upload(name); err != nil {
+		return err
+	}
+	if err := a.results(ctx, name, w); err != nil {
+		return err
+	}
+	if err := download(name); err != nil {
+		return err
+	}
+	_, err = c.Delete(ctx, nil)
+	return errors.Join(err, arrived(to, w))
+}
+
+func inTurn(n int, ours, theirs func() error) error {
+	first, second := ours, theirs
+	if n%2 == 1 {
+		first, second = theirs, ours
+	}
+	if err := first(); err != nil {
+		return err
+	}
+	return second()
 }
 
 // warm moves the sample once each way, so that nobody meets a server that has
 // compiled nothing yet.
 func (b *bench) warm(ctx context.Context, a *azurite, sample string) error {
-	if _, err := a.create(ctx, "warm"); err != nil {
+	c, err := a.create(ctx, "warm")
+	if err != nil {
 		return err
 	}
 	if _, err := b.ourUpload(ctx, a, sample, "warm"); err != nil {
 		return err
 	}
 	to := filepath.Join(b.dir, "warm")
-	_, err := b.rclone(ctx, a, remote("warm"), to, nil)
+	if _, err := b.rclone(ctx, a, remote("warm"), to, nil); err != nil {
+		return err
+	}
+	_, err = c.Delete(ctx, nil)
 	return errors.Join(err, os.RemoveAll(to))
 }
 

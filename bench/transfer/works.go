@@ -35,11 +35,11 @@ var streams = []options{
 }
 
 func (b *bench) works() []work {
-	small := work{name: "small", files: 1000, size: 64 << 10, upload: 0.7, download: 0.8, sample: 64 << 10, sampleFiles: 400, options: transfers}
+	small := work{name: "small", files: 1000, size: 64 << 10, upload: 0.7, download: 0.8, sample: 64 << 10, sampleFiles: 200, options: transfers}
 	medium := work{name: "medium", files: 40, size: 2_700_000, upload: 0.7, download: 0.8, sample: 2_700_000, sampleFiles: 20, options: transfers}
 	large := work{name: "large", files: 1, size: 512 << 20, upload: 0.9, download: 0.8, sample: 256 << 20, sampleFiles: 1, options: streams}
 	if b.full {
-		small.files, small.sampleFiles = 10_000, 2000
+		small.files, small.sampleFiles = 10_000, 1000
 		medium.files, medium.sampleFiles = 100, 50
 		large.size, large.sample = 4<<30, 1<<30
 	}
