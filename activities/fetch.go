@@ -16,6 +16,8 @@ type FetchInput struct {
 	Container string `json:"container"` // the output container
 	Directory string `json:"directory"` // on the machine of this worker; made where it is missing
 	Files     int64  `json:"files"`
+	// Report goes beside the outputs, if there is one. An output of its name wins.
+	Report workload.OutputBlob `json:"report,omitzero"`
 }
 
 // FetchResult counts the outputs that are in the directory.
@@ -36,7 +38,7 @@ func (a *Activities) Fetch(ctx context.Context, in FetchInput) (FetchResult, err
 	keeping, stop := context.WithCancel(ctx)
 	defer stop()
 	go progress.keep(keeping)
-	fetch := fetching{Activities: a, progress: progress, results: transfer.Parts[workload.Result]{Container: a.Storage.Container(in.Container), Prefix: resultsPrefix}}
+	fetch := fetching{Activities: a, report: in.Report, progress: progress, results: transfer.Parts[workload.Result]{Container: a.Storage.Container(in.Container), Prefix: resultsPrefix}}
 	var moved int64
 	err = downloader.Download(ctx, fetch.results.Container, fetch.downloads(ctx), func(p transfer.Progress) {
 		a.Metrics.moves(ctx, received, p.Bytes-moved)
@@ -57,16 +59,20 @@ func (a *Activities) Fetch(ctx context.Context, in FetchInput) (FetchResult, err
 // fetching is one Fetch at work.
 type fetching struct {
 	*Activities
+	report   workload.OutputBlob
 	results  transfer.Parts[workload.Result]
 	progress *beat
 	fetched  FetchResult
 	unread   error // why the results could not be read
 }
 
-// downloads gives the outputs of every result. The progress counts the results
+// downloads gives the report and the outputs of every result. The progress counts the results
 // whose outputs are fetched or being fetched.
 func (f *fetching) downloads(ctx context.Context) iter.Seq2[transfer.Download, error] {
 	return func(yield func(transfer.Download, error) bool) {
+		if f.report.Blob != "" && !yield(transfer.Download{Blob: f.report.Blob, Name: f.report.Name, Size: f.report.Size, MD5: f.report.MD5}, nil) {
+			return
+		}
 		for result, err := range f.results.All(ctx) {
 			if err != nil {
 				f.unread = err

@@ -303,7 +303,7 @@ func (g *gathering) count(ctx context.Context, result *workload.Result) {
 	if g.toldEnough() {
 		return
 	}
-	result.Failure.Stderr = g.stderr(ctx, *result)
+	result.Failure.Stderr = g.stderr(ctx, g.in.OutputContainer, *result)
 	g.tell(*result.Failure)
 }
 
@@ -329,7 +329,7 @@ func toldBytes(failure workload.Failure) int {
 
 // stderr is the end of what a failed task said. It is evidence, so a failure
 // to get it is told in its place.
-func (g *gathering) stderr(ctx context.Context, result workload.Result) string {
+func (a *Activities) stderr(ctx context.Context, container string, result workload.Result) string {
 	if result.Logs == "" {
 		return ""
 	}
@@ -337,9 +337,9 @@ func (g *gathering) stderr(ctx context.Context, result workload.Result) string {
 	var text string
 	var err error
 	if s := result.Stderr; s != nil {
-		text, err = transfer.TailOf(ctx, g.Storage.Container(g.in.OutputContainer), blob, s.From, s.To, stderrTail)
+		text, err = transfer.TailOf(ctx, a.Storage.Container(container), blob, s.From, s.To, stderrTail)
 	} else {
-		text, err = transfer.Tail(ctx, g.Storage.Container(g.in.OutputContainer), blob, stderrTail)
+		text, err = transfer.Tail(ctx, a.Storage.Container(container), blob, stderrTail)
 	}
 	if err != nil {
 		return fmt.Sprintf("(%s could not be read: %s)", blob, azure.Explain(err))

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/durabatch/durabatch/activities"
 )
 
 // Pieces of workload files.
@@ -104,7 +106,9 @@ func outputsIn(t *testing.T, dir string) []string {
 		if err == nil && !entry.IsDir() {
 			name, err := filepath.Rel(dir, path)
 			require.NoError(t, err)
-			names = append(names, filepath.ToSlash(name))
+			if name != activities.ReportFile {
+				names = append(names, filepath.ToSlash(name))
+			}
 		}
 		return err
 	})

@@ -127,6 +127,7 @@ func (r *run) tidy(asked, ctx workflow.Context, report *workload.Report) workflo
 		})
 	}
 	names := r.status.Resources
+	reported := r.beginReport(ctx, *report)
 	r.keptInputs = r.exists.inputs && r.keepsInputs(ctx, report)
 	if r.exists.inputs && !r.keptInputs {
 		begin(ctx, StepDeleteInputs, withinBound("delete the inputs", cleanupBound), act.DeleteContainer,
@@ -143,8 +144,13 @@ func (r *run) tidy(asked, ctx workflow.Context, report *workload.Report) workflo
 	if dir := r.workload.Outputs.Dir; dir != "" && report.Results != "" && !r.cancelled {
 		firstContact := !r.workload.Inputs.OnHost()
 		options := onHost(withinBound("fetch the outputs to "+r.workload.Inputs.Host, fetchBound), r.workload.Inputs.Host, firstContact)
-		begin(asked, StepFetch, options, act.Fetch, activities.FetchInput{Container: names.OutputContainer, Directory: dir, Files: r.status.Files},
-			func(err error) { r.notFetched(report, dir, reasonOf(err)) })
+		fetch := func(ctx workflow.Context, page workload.OutputBlob) {
+			in := activities.FetchInput{Container: names.OutputContainer, Directory: dir, Files: r.status.Files, Report: page}
+			begin(ctx, StepFetch, options, act.Fetch, in, func(err error) { r.notFetched(report, dir, reasonOf(err)) })
+		}
+		r.afterReport(asked, reported, group, fetch)
+	} else {
+		r.afterReport(ctx, reported, group, func(workflow.Context, workload.OutputBlob) {})
 	}
 	return group
 }

@@ -92,6 +92,7 @@ const (
 	StepWait         = "wait"
 	StepEndJob       = "end job"
 	StepGather       = "gather"
+	StepReport       = "report"
 	StepFetch        = "fetch"
 	StepDeleteInputs = "delete inputs"
 	StepEmptyPool    = "empty pool"

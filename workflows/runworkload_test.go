@@ -32,6 +32,7 @@ type steps struct {
 	submit func(context.Context, activities.SubmitInput) (activities.SubmitResult, error)
 	wait   func(context.Context, activities.WaitInput) (activities.WaitResult, error)
 	gather func(context.Context, activities.GatherInput) (activities.GatherResult, error)
+	report func(context.Context, activities.ReportInput) (activities.ReportResult, error)
 	fetch  func(context.Context, activities.FetchInput) (activities.FetchResult, error)
 	after  time.Duration // how long the wait takes
 	empty  error         // of EmptyPool
@@ -74,6 +75,9 @@ func newSteps(t *testing.T) *steps {
 	s.gather = func(context.Context, activities.GatherInput) (activities.GatherResult, error) {
 		return activities.GatherResult{Counts: workload.Counts{Total: 5, Succeeded: 5}, Results: "_durabatch/results"}, nil
 	}
+	s.report = func(context.Context, activities.ReportInput) (activities.ReportResult, error) {
+		return activities.ReportResult{Page: workload.OutputBlob{Name: activities.ReportFile}}, nil
+	}
 	s.fetch = func(context.Context, activities.FetchInput) (activities.FetchResult, error) {
 		return activities.FetchResult{Outputs: 5}, nil
 	}
@@ -109,6 +113,7 @@ func (s *steps) run(t *testing.T) (workload.Report, error) {
 	env.OnActivity(act.Submit, mock.Anything, mock.Anything).Return(s.submit).Maybe()
 	env.OnActivity(act.Wait, mock.Anything, mock.Anything).After(s.after).Return(s.wait).Maybe()
 	env.OnActivity(act.Gather, mock.Anything, mock.Anything).Return(s.gather).Maybe()
+	env.OnActivity(act.Report, mock.Anything, mock.Anything).Return(s.report).Maybe()
 	env.OnActivity(act.Fetch, mock.Anything, mock.Anything).Return(s.fetch).Maybe()
 	env.OnActivity(act.EndJob, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.EndJobInput) error {
 		s.ended = in.Reason
@@ -817,4 +822,49 @@ func TestNoWorkerOnTheHostEndsTheRunWithinMinutes(t *testing.T) {
 	require.Error(t, err)
 	require.Contains(t, report.Verdict, "start bin/worker there (task queue durabatch@here)")
 	require.Equal(t, map[string]int{"DeleteContainer": 1}, s.calls(), "an attempt before may have made it")
+}
+
+// TestReportForPeople is written with what the run knows, and goes where the
+// outputs go.
+func TestReportForPeople(t *testing.T) {
+	t.Parallel()
+	s := newSteps(t)
+	var told activities.ReportInput
+	var beside workload.OutputBlob
+	s.report = func(_ context.Context, in activities.ReportInput) (activities.ReportResult, error) {
+		told = in
+		return activities.ReportResult{Page: workload.OutputBlob{Name: "r.html", Size: 7}}, nil
+	}
+	s.fetch = func(_ context.Context, in activities.FetchInput) (activities.FetchResult, error) {
+		beside = in.Report
+		return activities.FetchResult{Outputs: 5}, nil
+	}
+	s.signal(time.Hour, workflows.NewApproval(true, true))
+	report, err := s.run(t)
+	require.NoError(t, err)
+	require.Empty(t, report.Notes)
+	require.Equal(t, workload.Succeeded, told.Report.Outcome)
+	require.NotEmpty(t, told.Report.Verdict)
+	require.Equal(t, "w", told.Workload.Name)
+	require.Equal(t, workflows.StepScan, told.Steps[0].Name)
+	require.Equal(t, workload.OutputBlob{Name: "r.html", Size: 7}, beside)
+}
+
+func TestReportThatCannotBeWrittenChangesNothingElse(t *testing.T) {
+	t.Parallel()
+	s := newSteps(t)
+	fetched := false
+	s.report = func(context.Context, activities.ReportInput) (activities.ReportResult, error) {
+		return activities.ReportResult{}, temporal.NewNonRetryableApplicationError("disk full", "Blob", nil)
+	}
+	s.fetch = func(context.Context, activities.FetchInput) (activities.FetchResult, error) {
+		fetched = true
+		return activities.FetchResult{Outputs: 5}, nil
+	}
+	s.signal(time.Hour, workflows.NewApproval(true, true))
+	report, err := s.run(t)
+	require.NoError(t, err)
+	require.True(t, fetched)
+	require.Equal(t, workload.Succeeded, report.Outcome)
+	require.Contains(t, strings.Join(report.Notes, "\n"), "the report for people could not be written: disk full")
 }
