@@ -51,6 +51,17 @@ func (f *follower) waited() string {
 	return ", of which " + clockOf(waited) + " waiting for the approval"
 }
 
+// reportPatience is how long the places of the outputs, and the question that
+// comes after them, wait for the report that is fetched with them.
+const reportPatience = 5 * time.Second
+
+// isReported says whether it is known if outputs are fetched: that begins when
+// the report is written.
+func isReported(status workflows.Status, now time.Time) bool {
+	step := status.Step(workflows.StepReport)
+	return step.Name == "" || !step.Ended.IsZero() || now.Sub(step.Started) > reportPatience
+}
+
 // showPlaces says where the outputs are, once.
 func (f *follower) showPlaces(report workload.Report) {
 	if f.places {

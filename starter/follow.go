@@ -139,10 +139,12 @@ func (f *follower) show(ctx context.Context, seen sighting) {
 		f.display.show(f.gauge.panel(seen, time.Now()))
 		return
 	}
-	if seen.status.Report != nil && !seen.status.ApprovalUntil.IsZero() {
-		f.showPlaces(*seen.status.Report)
+	if isReported(*seen.status, time.Now()) {
+		if seen.status.Report != nil && !seen.status.ApprovalUntil.IsZero() {
+			f.showPlaces(*seen.status.Report)
+		}
+		f.approval.follow(ctx, *seen.status)
 	}
-	f.approval.follow(ctx, *seen.status)
 	f.approval.tell()
 	panel := f.gauge.panel(seen, time.Now())
 	panel.line = f.milestones.progress

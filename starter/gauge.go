@@ -125,7 +125,7 @@ func (g *gauge) cost() azure.Cost {
 // usualPhases are what most runs consist of, in the order in which they begin.
 var usualPhases = []string{
 	workflows.StepScan, workflows.StepUpload, workflows.StepPool, workflows.StepJob, workflows.StepSubmit,
-	workflows.StepWait, workflows.StepGather, workflows.StepFetch, cleanUp,
+	workflows.StepWait, workflows.StepGather, workflows.StepReport, workflows.StepFetch, cleanUp,
 }
 
 // cleanUp is the phase of all steps that are about what is left.

@@ -27,7 +27,7 @@ func busy() panel {
 		Started: noon.Add(-2*time.Minute - 5*time.Second),
 		Phases: []phase{
 			{workflows.StepScan, ended}, {workflows.StepUpload, going}, {workflows.StepPool, ended}, {workflows.StepJob, ended},
-			{workflows.StepSubmit, wentWrong}, {workflows.StepWait, going}, {workflows.StepGather, ahead}, {cleanUp, ahead},
+			{workflows.StepSubmit, wentWrong}, {workflows.StepWait, going}, {workflows.StepGather, ahead}, {workflows.StepReport, ahead}, {cleanUp, ahead},
 		},
 		Counts: workload.Counts{Total: 1000, Active: 465, Running: 12, Succeeded: 520, Failed: 3},
 		Rate:   4.2, Left: 110 * time.Second,
@@ -132,7 +132,7 @@ func TestGauge(t *testing.T) {
 		Steps: []workflows.Step{step(workflows.StepScan, noon, ""), step(workflows.StepUpload, noon, "disk"), step("end job", noon, ""), step(workflows.StepWait, time.Time{}, "")},
 	}}
 	p := g.panel(seen, noon)
-	require.Equal(t, []phase{{"scan", ended}, {"upload", wentWrong}, {"pool", ahead}, {"job", ahead}, {"submit", ahead}, {"wait", going}, {"gather", ahead}, {"end job", ended}, {"clean up", ahead}}, p.Phases)
+	require.Equal(t, []phase{{"scan", ended}, {"upload", wentWrong}, {"pool", ahead}, {"job", ahead}, {"submit", ahead}, {"wait", going}, {"gather", ahead}, {"report", ahead}, {"end job", ended}, {"clean up", ahead}}, p.Phases)
 	require.Equal(t, wait.Counts, p.Counts)
 	require.Equal(t, "$0.43 at most", p.Cost.String())
 	require.Equal(t, "nothing moves", p.Reason)
