@@ -11,8 +11,22 @@ import (
 // createContainer makes a container of the run's own, or finds that an
 // earlier attempt made it.
 func (a *Activities) createContainer(ctx context.Context, name string, owner Owner) error {
+	return a.createMarked(ctx, name, owner, a.markOf(owner).ofContainer())
+}
+
+// createOutputContainer makes the output container, which says whose workload's
+// outputs it holds: later runs find it by that.
+func (a *Activities) createOutputContainer(ctx context.Context, in ScanInput) error {
+	metadata := a.markOf(in.Owner).ofContainer()
+	if in.Name != "" {
+		metadata[underscored(metadataWorkload)] = header(in.Name)
+	}
+	return a.createMarked(ctx, in.OutputContainer, in.Owner, metadata)
+}
+
+func (a *Activities) createMarked(ctx context.Context, name string, owner Owner, metadata map[string]*string) error {
 	client := a.Storage.Container(name)
-	_, err := client.Create(ctx, &container.CreateOptions{Metadata: a.markOf(owner).ofContainer()})
+	_, err := client.Create(ctx, &container.CreateOptions{Metadata: metadata})
 	if !bloberror.HasCode(err, bloberror.ContainerAlreadyExists) {
 		return failFirst(ctx, err, "create container %s", name)
 	}

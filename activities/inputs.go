@@ -20,6 +20,8 @@ type ScanInput struct {
 	OutputContainer string          `json:"outputContainer"`
 	Access          Access          `json:"access"`
 	Redrive         *RedriveInput   `json:"redrive,omitempty"` // nil: everything that is there
+	Name            string          `json:"name,omitempty"`    // of the workload
+	Reuse           *ReuseInput     `json:"reuse,omitempty"`   // nil: every file is run
 }
 
 // ScanResult counts what was found. The list itself is in Blob.
@@ -32,6 +34,9 @@ type ScanResult struct {
 	EarlierBytes int64 `json:"earlierBytes,omitempty"`
 	// Changed are files of a redrive that are not what they were: the first 20.
 	Changed []string `json:"changed,omitempty"`
+	// Why says why files are run that earlier results were looked for: how many
+	// files by reason.
+	Why map[string]int64 `json:"why,omitempty"`
 }
 
 // count adds one input.
@@ -76,7 +81,7 @@ func (a *Activities) createContainers(ctx context.Context, in ScanInput) error {
 			return err
 		}
 	}
-	return a.createContainer(ctx, in.OutputContainer, in.Owner)
+	return a.createOutputContainer(ctx, in)
 }
 
 // checkAccess finds out, before anything exists, whether nodes can be given
@@ -136,12 +141,19 @@ func (a *Activities) writeList(ctx context.Context, in ScanInput, found ScanResu
 	list := a.inputParts(in.OutputContainer, listPrefix)
 	size := partSize(found.Files, in.Task.GroupSize())
 	var part []workload.Input
-	written := ScanResult{Bytes: found.Bytes}
+	var written ScanResult
 	progress := beat{ctx: ctx, progress: workload.Progress{Step: "scan", Total: found.Files}}
-	err := a.eachInput(ctx, in.Inputs, false, func(input workload.Input) error {
+	earlier, err := a.reuseFor(ctx, in, &progress)
+	if err != nil {
+		return ScanResult{}, err
+	}
+	err = a.eachInput(ctx, in.Inputs, false, func(input workload.Input) error {
 		progress.update(func(p *workload.Progress) { p.Files = written.Files })
+		if err := earlier.judge(ctx, &input); err != nil {
+			return err
+		}
 		part = append(part, input)
-		written.Files++
+		written.count(input)
 		if int64(len(part)) < size && written.Files < found.Files {
 			return nil
 		}
@@ -153,6 +165,9 @@ func (a *Activities) writeList(ctx context.Context, in ScanInput, found ScanResu
 	if err == nil && written.Files != found.Files {
 		return ScanResult{}, refuse(InvalidWorkload, "%s changed while it was read: %d files, then %d; start the run when nothing writes there",
 			origin(in.Inputs), found.Files, written.Files)
+	}
+	if earlier != nil {
+		written.Why = earlier.why
 	}
 	return written, err
 }

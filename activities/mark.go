@@ -18,7 +18,8 @@ const (
 	metadataRunID       = "durabatch-run-id"
 	metadataNamespace   = "durabatch-namespace"
 	metadataNamespaceID = "durabatch-namespace-id"
-	metadataKept        = "durabatch-kept" // of output containers alone
+	metadataKept        = "durabatch-kept"     // of output containers alone
+	metadataWorkload    = "durabatch-workload" // of output containers alone: the workload's name
 )
 
 // mark is what a run writes on everything that it creates.
@@ -85,6 +86,16 @@ func markOnContainer(items map[string]*string) (m mark, kept string, ok bool) {
 	return m, values[metadataKept], ok
 }
 
+// metadataOf reads one value of a container's metadata.
+func metadataOf(items map[string]*string, name string) string {
+	for key, text := range items {
+		if strings.ReplaceAll(strings.ToLower(key), "_", "-") == name {
+			return headerText(value(text))
+		}
+	}
+	return ""
+}
+
 func readMark(values map[string]string) (mark, bool) {
 	m := mark{
 		Owner:       Owner{WorkflowID: values[metadataWorkflowID], RunID: values[metadataRunID], Namespace: values[metadataNamespace]},
@@ -116,12 +127,19 @@ func (a *Activities) Keep(ctx context.Context, in KeepInput) error {
 	if in.Inputs {
 		kept = append(kept, containerKind)
 	}
-	metadata := a.markOf(in.Owner).ofContainer()
-	metadata[underscored(metadataKept)] = to.Ptr(strings.Join(kept, "-"))
 	if err := a.containerIsOurs(ctx, in.OutputContainer, in.Owner); err != nil {
 		return unlessGone(err)
 	}
-	_, err := a.Storage.Container(in.OutputContainer).SetMetadata(ctx, &container.SetMetadataOptions{Metadata: metadata})
+	properties, err := a.Storage.Container(in.OutputContainer).GetProperties(ctx, nil)
+	if err := fail(err, "look at container %s", in.OutputContainer); err != nil {
+		return unlessGone(err)
+	}
+	metadata := a.markOf(in.Owner).ofContainer()
+	if name := metadataOf(properties.Metadata, metadataWorkload); name != "" {
+		metadata[underscored(metadataWorkload)] = header(name)
+	}
+	metadata[underscored(metadataKept)] = to.Ptr(strings.Join(kept, "-"))
+	_, err = a.Storage.Container(in.OutputContainer).SetMetadata(ctx, &container.SetMetadataOptions{Metadata: metadata})
 	return unlessGone(fail(err, "note in container %s what is kept", in.OutputContainer))
 }
 

@@ -45,7 +45,7 @@ func (a *Activities) scanAgain(ctx context.Context, in ScanInput) (ScanResult, e
 	if judged.Earlier == judged.Files {
 		return ScanResult{}, a.undo(ctx, in, refuse(InvalidWorkload, "there is nothing to redrive: every file of run %s succeeded", in.Redrive.WorkflowID))
 	}
-	if err := a.createContainer(ctx, in.OutputContainer, in.Owner); err != nil {
+	if err := a.createOutputContainer(ctx, in); err != nil {
 		return ScanResult{}, err
 	}
 	list := a.inputParts(in.OutputContainer, listPrefix)

@@ -184,7 +184,7 @@ func (g *gathering) tasksOf(ctx context.Context, inputs []workload.Input) (map[s
 // was never submitted; record is of a task of several inputs, and nil if it
 // left none.
 func (g *gathering) resultOf(ctx context.Context, input workload.Input, taskID string, task azbatch.Task, record record) (workload.Result, error) {
-	result := workload.Result{Index: input.Index, Name: input.Name, TaskID: taskID, State: workload.TaskUnfinished}
+	result := workload.Result{Index: input.Index, Name: input.Name, TaskID: taskID, State: workload.TaskUnfinished, Made: input.Made, Why: input.Why}
 	if logs := logsOf(result.TaskID); g.blobs.has(logs + "/stderr.txt") {
 		result.Logs = logs
 	}

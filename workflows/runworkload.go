@@ -154,6 +154,9 @@ func (r *run) work(ctx workflow.Context) error {
 	if err := r.adopt(ctx); err != nil {
 		return err
 	}
+	if r.todo() == 0 {
+		return nil // earlier runs have done it all
+	}
 	return r.runTasks(ctx, cancel, found)
 }
 

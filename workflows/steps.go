@@ -48,7 +48,7 @@ func (r *run) scan(ctx workflow.Context) (activities.ScanResult, error) {
 	err := r.do(ctx, StepScan, options, act.Scan, activities.ScanInput{
 		Owner: r.owner, Inputs: w.Inputs, Task: w.Task,
 		InputContainer: r.status.Resources.InputContainer, OutputContainer: r.status.Resources.OutputContainer, Access: r.access(),
-		Redrive: r.redriveInput(),
+		Redrive: r.redriveInput(), Name: w.Name, Reuse: r.reuseInput(),
 	}, &found)
 	if refused(err) || denied(err) {
 		return found, err // nothing was created
@@ -62,6 +62,7 @@ func (r *run) scan(ctx workflow.Context) (activities.ScanResult, error) {
 	if len(found.Changed) > 0 {
 		r.note(fmt.Sprintf("files have changed since run %s, and are run as they are now: %q", r.status.Parent, found.Changed))
 	}
+	r.noteReuse(found)
 	return found, err
 }
 

@@ -32,6 +32,18 @@ type Input struct {
 	Vars      map[string]string `json:"vars,omitempty"`
 	// Earlier is its result in a run before this one, which does not run it again.
 	Earlier *Result `json:"earlier,omitempty"`
+	// With reuse: what its result is made of, and why no earlier one is used.
+	Made *Made  `json:"made,omitempty"`
+	Why  string `json:"why,omitempty"`
+}
+
+// Made is what a result is made of: two with the same are the same.
+type Made struct {
+	Size        int64  `json:"size"`
+	MD5         []byte `json:"md5,omitempty"` // of the input's content
+	Command     string `json:"command"`       // hash of the command as it is run, its outputs, environment and resource files
+	Image       string `json:"image"`
+	ToolVersion string `json:"toolVersion,omitempty"`
 }
 
 // Result is what became of one input: one line of JSON Lines in Blob.
@@ -54,6 +66,9 @@ type Result struct {
 	Stderr *Span `json:"stderr,omitempty"`
 	// Earlier is the run that the result is of, when it is of a run before this one.
 	Earlier *Earlier `json:"earlier,omitempty"`
+	// With reuse: what it is made of, and why no earlier result was used.
+	Made *Made  `json:"made,omitempty"`
+	Why  string `json:"why,omitempty"`
 }
 
 // Earlier is a run before this one that did what this one does not do again.

@@ -25,7 +25,10 @@ type Workload struct {
 	Failures *Failures `json:"failures,omitempty"`
 	Outputs  Outputs   `json:"outputs,omitzero"`
 	Cleanup  Cleanup   `json:"cleanup,omitzero"`
-	Redrive  *Redrive  `json:"redrive,omitempty"`
+	// A file that an earlier run of a workload of this name has done, with the same
+	// content, command, image and toolVersion, is not run again.
+	Reuse   bool     `json:"reuse,omitempty"`
+	Redrive *Redrive `json:"redrive,omitempty"`
 }
 
 // Inputs says which files there are: a directory on the machine host, a
@@ -150,6 +153,9 @@ type Task struct {
 	// With files: whether the command is run once for each file, in order, or
 	// once for the whole group.
 	Each string `json:"each,omitempty" jsonschema:"enum=file,enum=group,default=file"`
+	// Which version of its tools the command uses, in your own words: with reuse,
+	// files are run again when it changes.
+	ToolVersion string `json:"toolVersion,omitempty" jsonschema:"minLength=1,maxLength=256"`
 	// How often a task, or with files a single file's command, that exits with
 	// another code than 0 is run again.
 	MaxRetries int32 `json:"maxRetries,omitempty" jsonschema:"minimum=0,maximum=100,default=0"`
