@@ -43,6 +43,7 @@ func (b *bench) groups(ctx context.Context) (rows []row, err error) {
 	outputs := filepath.Join(dir, "outputs")
 	document["outputs"] = map[string]any{"dir": outputs}
 	document["task"] = map[string]any{"command": "cp {{input}} {{output}}", "output": "{{stem}}.out", "files": 50}
+	b.say("rclone, xargs cp, rclone took %.1f s", theirs)
 	began := time.Now()
 	if err := s.run(ctx, "groups", document); err != nil {
 		return nil, err
@@ -59,10 +60,8 @@ func (b *bench) groups(ctx context.Context) (rows []row, err error) {
 
 // byHand is the peer.
 func (s *stack) byHand(ctx context.Context, inputs, dir string) (seconds float64, err error) {
-	for _, name := range []string{"up", "down"} {
-		if _, err := s.storage.Container(name).Create(ctx, nil); err != nil {
-			return 0, err
-		}
+	if _, err := s.storage.Container("by-hand").Create(ctx, nil); err != nil {
+		return 0, err
 	}
 	copied, down := filepath.Join(dir, "copied"), filepath.Join(dir, "down")
 	if err := os.CopyFS(copied, os.DirFS(inputs)); err != nil { // for the directories alone
@@ -72,9 +71,9 @@ func (s *stack) byHand(ctx context.Context, inputs, dir string) (seconds float64
 	rclone := filepath.Join(s.bin, "rclone")
 	began := time.Now()
 	for _, args := range [][]string{
-		{rclone, "copy", "--transfers", "16", inputs, "bench:up"},
+		{rclone, "copy", "--transfers", "16", inputs, "bench:by-hand"},
 		{"/bin/sh", "-c", `cd "$1" && find . -type f -print0 | xargs -0 -P2 -I{} cp {} "$2/{}.out"`, "sh", inputs, copied},
-		{rclone, "copy", "--transfers", "16", "bench:up", down},
+		{rclone, "copy", "--transfers", "16", "bench:by-hand", down},
 	} {
 		cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 		cmd.Env = environment

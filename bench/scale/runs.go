@@ -42,6 +42,7 @@ func (b *bench) runs(ctx context.Context) (rows []row, err error) {
 		}
 	}
 	each := time.Since(began).Seconds() / alone
+	b.say("one run of %d tasks alone takes %.1f s", tasksPerRun, each)
 	many := b.size(1000, 100)
 	calls := s.calls.Load()
 	began = time.Now()
