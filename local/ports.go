@@ -20,13 +20,16 @@ type ports struct {
 	Azurite  int `json:"azurite"`
 	Batch    int `json:"batch"`
 	Worker   int `json:"worker"` // metrics and health checks
+	Page     int `json:"page"`   // of what runs
 }
 
 // preferredPorts are the usual ones of each service.
-var preferredPorts = ports{Temporal: 7233, UI: 8233, Azurite: 10000, Batch: 10500, Worker: 9464}
+var preferredPorts = ports{Temporal: 7233, UI: 8233, Azurite: 10000, Batch: 10500, Worker: 9464, Page: 8234}
 
 // each lists the ports for work on all of them.
-func (p *ports) each() []*int { return []*int{&p.Temporal, &p.UI, &p.Azurite, &p.Batch, &p.Worker} }
+func (p *ports) each() []*int {
+	return []*int{&p.Temporal, &p.UI, &p.Azurite, &p.Batch, &p.Worker, &p.Page}
+}
 
 // reservations hold ports against other stacks of this program, which may be
 // choosing at this moment, until they are closed.

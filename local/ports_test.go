@@ -74,7 +74,7 @@ func TestReadPorts(t *testing.T) {
 	p, kept, err := readPorts(file)
 	require.NoError(t, err)
 	require.False(t, kept)
-	require.Equal(t, ports{Temporal: 7233, UI: 8233, Azurite: 10000, Batch: 10500, Worker: 9464}, p)
+	require.Equal(t, ports{Temporal: 7233, UI: 8233, Azurite: 10000, Batch: 10500, Worker: 9464, Page: 8234}, p)
 
 	require.NoError(t, os.WriteFile(file, []byte(`{"temporal": "x"}`), 0o600))
 	_, _, err = readPorts(file)

@@ -74,7 +74,7 @@ func runWorkload(ctx context.Context, data string, args []string, c console) err
 	defer s.close()
 	s.waiveElevation = true // as up has it
 	fmt.Fprint(c.stderr, elevationNote(os.Geteuid() == 0, true))
-	fmt.Fprintf(c.stderr, "starting Temporal, Azurite, the Batch service and a worker; web UI %s\n", s.uiAddress())
+	fmt.Fprintf(c.stderr, "starting Temporal, Azurite, the Batch service and a worker; web UI %s, what runs %s\n", s.uiAddress(), s.pageAddress())
 	if err := s.start(ctx); err != nil {
 		if ctx.Err() != nil {
 			return errors.New("stopped before the run was started")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -31,6 +32,7 @@ type stack struct {
 	lock       *os.File
 	held       reservations
 	supervisor *supervisor
+	page       *http.Server // nil until it is served
 
 	waiveElevation bool // the Batch service runs elevated tasks without root, too
 }
@@ -102,6 +104,9 @@ func setLogAside(path string) error {
 // start starts every part and returns when the worker polls. The Batch service
 // waits for Azurite: tasks that it takes up again fetch their files at once.
 func (s *stack) start(ctx context.Context) error {
+	if err := s.servePage(); err != nil {
+		return err
+	}
 	for _, together := range [][]part{{s.temporal(), s.azurite()}, {s.batch()}, {s.worker()}} {
 		if err := s.supervisor.start(ctx, together...); err != nil {
 			return err
@@ -116,6 +121,9 @@ func (s *stack) close() {
 	ctx, stop := signal.NotifyContext(context.Background(), stopSignals...)
 	defer stop()
 	s.supervisor.stop(ctx)
+	if s.page != nil {
+		_ = s.page.Close() // it only reads
+	}
 	s.held.close()
 	s.lock.Close()
 }
@@ -127,6 +135,8 @@ func (s *stack) blobEndpoint() string {
 }
 
 func (s *stack) metricsAddress() string { return "http://" + loopback(s.ports.Worker) + "/metrics" }
+
+func (s *stack) pageAddress() string { return "http://" + loopback(s.ports.Page) }
 
 func (s *stack) uiAddress() string { return "http://" + loopback(s.ports.UI) }
 
@@ -145,6 +155,7 @@ func (s *stack) variables() []variable {
 		{"TEMPORAL_CONFIG_FILE", os.DevNull},
 		{"DURABATCH_UI", s.uiAddress()},
 		{"DURABATCH_METRICS", s.metricsAddress()},
+		{"DURABATCH_PAGE", s.pageAddress()},
 	}
 }
 
@@ -167,5 +178,6 @@ func (s *stack) describe(w io.Writer) {
 	fmt.Fprintf(w, "azurite   %s\n", s.blobEndpoint())
 	fmt.Fprintf(w, "batch     %s\n", s.batchEndpoint())
 	fmt.Fprintf(w, "metrics   %s\n", s.metricsAddress())
+	fmt.Fprintf(w, "page      %s (what runs now, in a browser)\n", s.pageAddress())
 	fmt.Fprintf(w, "data      %s (logs: *.log; for a shell: . %s)\n", s.dir, filepath.Join(s.dir, "env"))
 }

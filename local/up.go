@@ -22,8 +22,8 @@ func upCommand(c console) *cobra.Command {
 		DisableFlagsInUseLine: true,
 		Use:                   "up [--data DIR] [flags]",
 		Short:                 "Start the stack, print ready, and run until told to stop",
-		Long: `up starts Temporal with its web UI, Azurite, the Batch service and a worker on
-loopback, prints "ready" and runs until Ctrl-C or SIGTERM, which leaves no
+		Long: `up starts Temporal with its web UI, Azurite, the Batch service, a worker and a
+page of what runs, on loopback, prints "ready" and runs until Ctrl-C or SIGTERM, which leaves no
 process behind. Data stay in DIR, and the next up goes on with them.
 
 DIR/env holds the environment for other programs, as lines for a shell;
