@@ -97,12 +97,18 @@ func (w *wait) recentFailure(ctx context.Context, task azbatch.Task) workload.Fa
 }
 
 // inputOf is the true name of a task's input: the last of its resource files,
-// as taskBody writes them.
+// as taskBody writes them. Of a group, which groupBody writes, it is the first
+// and how many there are besides.
 func inputOf(task azbatch.Task) string {
-	if n := len(task.ResourceFiles); n > 0 {
-		return value(task.ResourceFiles[n-1].FilePath)
+	files := task.ResourceFiles
+	group := slices.IndexFunc(files, func(f azbatch.ResourceFile) bool { return value(f.FilePath) == scriptFile })
+	switch {
+	case len(files) == 0:
+		return ""
+	case group >= 0 && len(files)-group > 2:
+		return fmt.Sprintf("%s and %d more", value(files[group+1].FilePath), len(files)-group-2)
 	}
-	return ""
+	return value(files[len(files)-1].FilePath)
 }
 
 func (r *recent) add(failure workload.Failure) {

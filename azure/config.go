@@ -45,7 +45,7 @@ type Config struct {
 // variable that is missing or invalid, one a line, with what to set; it never
 // holds the value of a key or connection string.
 func ConfigFromEnv(getenv func(string) string) (Config, error) {
-	batch, batchErr := batchConfigFromEnv(getenv)
+	batch, batchErr := BatchConfigFromEnv(getenv)
 	storage, storageErr := StorageConfigFromEnv(getenv)
 	if err := errors.Join(batchErr, storageErr); err != nil {
 		return Config{}, err
@@ -55,7 +55,8 @@ func ConfigFromEnv(getenv func(string) string) (Config, error) {
 	return batch, nil
 }
 
-func batchConfigFromEnv(getenv func(string) string) (Config, error) {
+// BatchConfigFromEnv is ConfigFromEnv for the Batch account alone.
+func BatchConfigFromEnv(getenv func(string) string) (Config, error) {
 	c := Config{
 		BatchEndpoint:    strings.TrimRight(strings.TrimSpace(getenv(EnvBatchEndpoint)), "/"),
 		BatchAccountName: strings.TrimSpace(getenv(EnvBatchAccountName)),

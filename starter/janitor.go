@@ -92,9 +92,10 @@ changes its settings.`,
 
 func (s *starter) janitorRemoveCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "remove",
-		Short: "Delete the Janitor's schedule",
-		Args:  nothing,
+		Use:     "remove",
+		Short:   "Delete the Janitor's schedule",
+		Example: `  starter janitor remove`,
+		Args:    nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return s.withServer(cmd.Context(), func(t *server) error {
 				ctx, cancel := context.WithTimeout(cmd.Context(), 2*callTimeout)

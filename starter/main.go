@@ -81,16 +81,16 @@ environment and profiles; the default is localhost:7233.`,
 	root.SetOut(s.stdout)
 	root.SetErr(s.stderr)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usagef("%v. See: %s --help", err, cmd.CommandPath())
+		return wrongFlag(cmd, err)
 	})
 	root.PersistentFlags().BoolVar(&s.json, "json", false, "answer in JSON on stdout; what is for people goes to stderr")
-	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		s.runCommand(), s.startCommand(), s.statusCommand(), s.watchCommand(),
-		s.approveCommand(), s.rejectCommand(), s.cancelCommand(), s.outputsCommand(), s.listCommand(),
+		s.approveCommand(), s.rejectCommand(), s.cancelCommand(), s.outputsCommand(), s.logsCommand(), s.listCommand(),
 		s.validateCommand(), s.renderCommand(), s.schemaCommand(), s.codecCommand(),
 		s.janitorCommand(), s.scheduleCommand(), s.redriveCommand(),
 	)
+	s.complete(root)
 	return root
 }
 

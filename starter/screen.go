@@ -62,7 +62,7 @@ func (s *screen) show(p panel) {
 		return
 	}
 	words := append([]string{p.line, clockOf(s.now().Sub(p.Started))}, paceWords(panel{Rate: p.Rate, Left: p.Left}, s.now())...)
-	if p.Cost.Known() {
+	if p.Cost.Dollars > 0 {
 		words = append(words, p.Cost.String()+" so far")
 	}
 	s.change(p.line, strings.Join(words, " · "))

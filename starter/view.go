@@ -63,7 +63,7 @@ func rowsOf(p panel, now time.Time, width int) []row {
 	}
 	add("pace", 6, flow(paceWords(p, now), " · ", width)...)
 	add("nodes", 4, flow(nodeWords(p.Nodes), " · ", width)...)
-	if p.Cost.Known() {
+	if p.Cost.Dollars > 0 {
 		add("cost", 2, p.Cost.String()+" so far")
 	}
 	if p.Reason != "" {

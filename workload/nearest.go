@@ -7,14 +7,39 @@ import (
 
 // nearest is the candidate that word was probably meant to be, or "".
 func nearest(word string, candidates []string) string {
-	best, bestDistance := "", 1+max(1, utf8.RuneCountInString(word)/3)
+	n := NewNearest(word)
 	for _, c := range candidates {
-		if d := distance(strings.ToLower(word), strings.ToLower(c)); d < bestDistance {
-			best, bestDistance = c, d
-		}
+		n.Add(c)
 	}
-	return best
+	return n.Best()
 }
+
+// Nearest finds, among candidates that come one by one, the one that a word
+// was probably meant to be.
+type Nearest struct {
+	word, best string
+	letters    int // of the word
+	distance   int // of the best, or the least that is too far
+}
+
+// NewNearest looks for what word was meant to be.
+func NewNearest(word string) *Nearest {
+	letters := utf8.RuneCountInString(word)
+	return &Nearest{word: strings.ToLower(word), letters: letters, distance: 1 + max(1, letters/3)}
+}
+
+// Add looks at one more candidate.
+func (n *Nearest) Add(candidate string) {
+	if d := utf8.RuneCountInString(candidate) - n.letters; d >= n.distance || -d >= n.distance {
+		return
+	}
+	if d := distance(n.word, strings.ToLower(candidate)); d < n.distance {
+		n.best, n.distance = candidate, d
+	}
+}
+
+// Best is the nearest candidate so far, or "" where none is near.
+func (n *Nearest) Best() string { return n.best }
 
 // distance is the number of letters to insert, delete, replace or swap with
 // their neighbour to make b of a. Words over 64 bytes are beyond typing errors.
