@@ -60,15 +60,6 @@ const (
 // container.
 func logsOf(taskID string) string { return logsPrefix + taskID }
 
-// partSize is how many files share one part of the list, the manifest and the
-// results: few enough that tasks begin before the last file is uploaded, many
-// enough that parts do not cost more than files. A group of files that share a
-// task is never cut by a part's end.
-func partSize(files int64, group int) int64 {
-	size, whole := min(max(files/16, 1), 1000), int64(group)
-	return (size + whole - 1) / whole * whole
-}
-
 // pollInterval is how long to wait for the next look at something that has
 // been watched for so long: often at first, so that short work is not made
 // long, then less often, so that long work costs fewer calls. Each look

@@ -139,7 +139,7 @@ func (a *Activities) judge(ctx context.Context, in ScanInput) (ScanResult, error
 // still those that were judged.
 func (a *Activities) writeList(ctx context.Context, in ScanInput, found ScanResult) (ScanResult, error) {
 	list := a.inputParts(in.OutputContainer, listPrefix)
-	size := partSize(found.Files, in.Task.GroupSize())
+	size := in.Task.PartSize(found.Files)
 	var part []workload.Input
 	var written ScanResult
 	progress := beat{ctx: ctx, progress: workload.Progress{Step: "scan", Total: found.Files}}

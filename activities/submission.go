@@ -61,21 +61,25 @@ func (a *Activities) submitAll(ctx context.Context, in SubmitInput, window *wind
 	return s.progress.Files, err
 }
 
-// readParts follows the manifest to its end. While the next part is not there
-// yet, what has been read does not wait for it.
+// readParts follows the manifest to its end. What has been read waits for the
+// next part once, for a moment: small parts that come fast share requests.
 func (s *submission) readParts(ctx context.Context) error {
 	prefix := manifestPrefix
 	if s.in.FollowList {
 		prefix = listPrefix
 	}
 	manifest := s.inputParts(s.in.OutputContainer, prefix)
+	waited := false
 	for part, last := s.progress.Part, false; !last; {
 		if err := s.window.turn(ctx, &s.in, func() { s.tell(ctx) }); err != nil {
 			return err
 		}
 		inputs, end, err := manifest.Read(ctx, part)
 		if errors.Is(err, transfer.ErrNoPart) {
-			s.send(ctx)
+			if waited {
+				s.send(ctx)
+			}
+			waited = true
 			s.tell(ctx)
 			if err := pause(ctx, 250*time.Millisecond); err != nil {
 				return err
@@ -88,7 +92,7 @@ func (s *submission) readParts(ctx context.Context) error {
 		if err := s.addPart(ctx, part, inputs); err != nil {
 			return err
 		}
-		part, last = part+1, end
+		part, last, waited = part+1, end, false
 	}
 	s.send(ctx)
 	return nil

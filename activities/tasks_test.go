@@ -67,10 +67,10 @@ func TestJudgeResize(t *testing.T) {
 func TestPartSizeFitsTheFilesAtHand(t *testing.T) {
 	t.Parallel()
 	for files, want := range map[int64]int64{1: 1, 5: 1, 31: 1, 320: 20, 1_000_000: 1000} {
-		require.Equal(t, want, partSize(files, 1), "%d files", files)
+		require.Equal(t, want, workload.Task{}.PartSize(files), "%d files", files)
 	}
 	for files, want := range map[int64]int64{1: 30, 1000: 90, 1_000_000: 1020} {
-		require.Equal(t, want, partSize(files, 30), "%d files in groups of 30", files)
+		require.Equal(t, want, workload.Task{Files: 30}.PartSize(files), "%d files in groups of 30", files)
 	}
 }
 

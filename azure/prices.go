@@ -8,7 +8,7 @@ import (
 )
 
 // PricesFrom says what [HourlyPrice] answers with.
-const PricesFrom = "list prices of Linux virtual machines in East US, pay as you go, of 2022"
+const PricesFrom = "list prices of Linux virtual machines in East US, pay as you go, of 2022; E v5 and F v2: of June 2026"
 
 // flatPrices are dollars an hour of sizes that are priced one by one.
 var flatPrices = map[string]float64{
@@ -28,6 +28,8 @@ var corePrices = map[string]float64{
 	"standard_dd_v4": 0.0565, "standard_dds_v4": 0.0565,
 	"standard_d_v5": 0.048, "standard_ds_v5": 0.048, "standard_das_v5": 0.043, "standard_dads_v5": 0.0515,
 	"standard_dd_v5": 0.0565, "standard_dds_v5": 0.0565,
+	// A page of June 2026 that compares the families: c3x.dev/blog/azure-vm-types-compared.
+	"standard_es_v5": 0.063, "standard_fs_v2": 0.0425,
 	"standard_dps_v5": 0.0385, "standard_dpls_v5": 0.034, "standard_dpds_v5": 0.0452, "standard_dplds_v5": 0.0384,
 }
 

@@ -87,7 +87,7 @@ environment and profiles; the default is localhost:7233.`,
 	root.AddCommand(
 		s.runCommand(), s.startCommand(), s.statusCommand(), s.watchCommand(),
 		s.approveCommand(), s.rejectCommand(), s.cancelCommand(), s.outputsCommand(), s.logsCommand(), s.listCommand(),
-		s.validateCommand(), s.renderCommand(), s.schemaCommand(), s.codecCommand(),
+		s.validateCommand(), s.planCommand(), s.doctorCommand(), s.renderCommand(), s.schemaCommand(), s.codecCommand(),
 		s.janitorCommand(), s.scheduleCommand(), s.redriveCommand(),
 	)
 	s.complete(root)

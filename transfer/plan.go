@@ -27,6 +27,17 @@ func blockSize(size int64) int64 {
 	return block
 }
 
+// Requests is how many requests it takes to send a file of that size, when
+// each succeeds at once: one, or one for each block and one that makes a blob
+// of them.
+func Requests(size int64) int64 {
+	if size <= leastBlock {
+		return 1
+	}
+	step := blockSize(size)
+	return (size+step-1)/step + 1
+}
+
 // block is a piece of a file.
 type block struct {
 	index          int

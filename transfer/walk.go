@@ -39,6 +39,12 @@ var ErrName = errors.New("this name cannot be used")
 // UTF-8 (ErrName) is an error that names the file, unless the patterns leave it
 // out. What yield returns ends the walk and is returned.
 func Walk(ctx context.Context, root string, match []string, yield func(File) error) error {
+	return WalkOn(ctx, root, match, yield, nil)
+}
+
+// WalkOn is Walk that goes on after a file that cannot be used: problem gets
+// the error instead. What yield returns still ends it.
+func WalkOn(ctx context.Context, root string, match []string, yield func(File) error, problem func(error)) error {
 	if err := validPatterns(match); err != nil {
 		return err
 	}
@@ -49,7 +55,7 @@ func Walk(ctx context.Context, root string, match []string, yield func(File) err
 	if !info.IsDir() {
 		return fmt.Errorf("%q is not a directory", root)
 	}
-	return walker{ctx: ctx, root: root, match: match, yield: yield}.walk("")
+	return walker{ctx: ctx, root: root, match: match, yield: yield, problem: problem}.walk("")
 }
 
 type walker struct {
@@ -57,6 +63,17 @@ type walker struct {
 	root  string
 	match []string
 	yield func(File) error
+	// problem gets what is wrong with a file; nil: that ends the walk.
+	problem func(error)
+}
+
+// wrong is the error that ends the walk, or nil when somebody else has it.
+func (w walker) wrong(err error) error {
+	if w.problem == nil {
+		return err
+	}
+	w.problem(err)
+	return nil
 }
 
 // walk visits dir, a name below the root, or the root itself if it is empty.
@@ -72,10 +89,11 @@ func (w walker) walk(dir string) error {
 		}
 		name := path.Join(dir, entry.Name())
 		if entry.IsDir() {
-			if !utf8.ValidString(name) {
-				return notUTF8(name)
+			if utf8.ValidString(name) {
+				err = w.walk(name)
+			} else {
+				err = w.wrong(notUTF8(name))
 			}
-			err = w.walk(name)
 		} else {
 			err = w.visit(name, entry)
 		}
@@ -105,19 +123,19 @@ func (w walker) visit(name string, entry fs.DirEntry) error {
 		return nil // deleted since the directory was read
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%q is a symbolic link to nothing; delete it or leave it out of what matches", file)
+		return w.wrong(fmt.Errorf("%q is a symbolic link to nothing; delete it or leave it out of what matches", file))
 	}
 	if err != nil {
-		return fmt.Errorf("read file: %w", err)
+		return w.wrong(fmt.Errorf("read file: %w", err))
 	}
 	if !info.Mode().IsRegular() {
 		return nil
 	}
 	if !utf8.ValidString(name) {
-		return notUTF8(name)
+		return w.wrong(notUTF8(name))
 	}
 	if err := unix.Faccessat(unix.AT_FDCWD, file, unix.R_OK, unix.AT_EACCESS); err != nil {
-		return fmt.Errorf("%q may not be read by this user: %w", file, err)
+		return w.wrong(fmt.Errorf("%q may not be read by this user: %w", file, err))
 	}
 	return w.yield(File{Name: name, Path: file, Size: info.Size(), ModTime: info.ModTime()})
 }

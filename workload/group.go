@@ -10,6 +10,15 @@ import (
 // own.
 func (t Task) GroupSize() int { return int(max(t.Files, 1)) }
 
+// PartSize is how many files share one part of the list, the manifest and the
+// results: few enough that tasks begin before the last file is uploaded, many
+// enough that parts do not cost more than files. A group of files that share a
+// task is never cut by a part's end.
+func (t Task) PartSize(files int64) int64 {
+	size, whole := min(max(files/16, 1), 1000), int64(t.GroupSize())
+	return (size + whole - 1) / whole * whole
+}
+
 // Together says whether one command takes all the files of a group.
 func (t Task) Together() bool { return t.GroupSize() > 1 && t.Each == EachGroup }
 
