@@ -15,13 +15,6 @@ import (
 	"github.com/durabatch/durabatch/workload"
 )
 
-// ReportBlob is the report for people in the output container, and ReportFile
-// its name beside the outputs.
-const (
-	ReportBlob = workload.Reserved + "report.html"
-	ReportFile = "durabatch-report.html"
-)
-
 // ReportInput is what a report tells besides the results. The failures of
 // Report are left out: the results have them.
 type ReportInput struct {
@@ -61,9 +54,9 @@ func (a *Activities) Report(ctx context.Context, in ReportInput) (ReportResult, 
 	if err := report.Write(&page, run, counting(results, progress)); err != nil {
 		return ReportResult{}, fail(err, "read the results in container %s", in.Report.Resources.OutputContainer)
 	}
-	err := transfer.Put(ctx, container, ReportBlob, page.Bytes(), "text/html; charset=utf-8")
+	err := transfer.Put(ctx, container, workload.ReportBlob, page.Bytes(), "text/html; charset=utf-8")
 	sum := md5.Sum(page.Bytes())
-	return ReportResult{workload.OutputBlob{Name: ReportFile, Blob: ReportBlob, Size: int64(page.Len()), MD5: sum[:]}},
+	return ReportResult{workload.OutputBlob{Name: workload.ReportFile, Blob: workload.ReportBlob, Size: int64(page.Len()), MD5: sum[:]}},
 		fail(err, "write the report to container %s", in.Report.Resources.OutputContainer)
 }
 

@@ -35,15 +35,15 @@ func TestReport(t *testing.T) {
 
 	dir := t.TempDir()
 	mustRun(w, w.Fetch, FetchInput{Container: w.out(), Directory: dir, Files: 2, Report: again.Page})
-	page, err := os.ReadFile(filepath.Join(dir, ReportFile))
+	page, err := os.ReadFile(filepath.Join(dir, workload.ReportFile))
 	require.NoError(t, err)
 	for _, text := range []string{"1 of 2 files failed.", "bad.txt", "no &lt;b&gt;good&lt;/b&gt;", "exit code 7", runtime.Version()} {
 		require.Contains(t, string(page), text)
 	}
-	properties, err := w.Storage.Container(w.out()).NewBlobClient(ReportBlob).GetProperties(t.Context(), nil)
+	properties, err := w.Storage.Container(w.out()).NewBlobClient(workload.ReportBlob).GetProperties(t.Context(), nil)
 	require.NoError(t, err)
 	require.Equal(t, "text/html; charset=utf-8", *properties.ContentType)
-	kept, err := transfer.Get(t.Context(), w.Storage.Container(w.out()), ReportBlob)
+	kept, err := transfer.Get(t.Context(), w.Storage.Container(w.out()), workload.ReportBlob)
 	require.NoError(t, err)
 	require.Equal(t, page, kept)
 }
@@ -54,5 +54,5 @@ func TestReportOfARunThatNeverSubmitted(t *testing.T) {
 	w := newWorld(t)
 	w.listed("a")
 	in := ReportInput{Report: workload.Report{Outcome: workload.Failed, Verdict: "quota", Resources: workload.Resources{OutputContainer: w.out()}}}
-	require.Equal(t, ReportFile, mustRun(w, w.Report, in).Page.Name)
+	require.Equal(t, workload.ReportFile, mustRun(w, w.Report, in).Page.Name)
 }

@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/durabatch/durabatch/activities"
+	"github.com/durabatch/durabatch/workload"
 )
 
 // Pieces of workload files.
@@ -106,7 +106,7 @@ func outputsIn(t *testing.T, dir string) []string {
 		if err == nil && !entry.IsDir() {
 			name, err := filepath.Rel(dir, path)
 			require.NoError(t, err)
-			if name != activities.ReportFile {
+			if name != workload.ReportFile {
 				names = append(names, filepath.ToSlash(name))
 			}
 		}

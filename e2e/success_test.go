@@ -9,7 +9,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/durabatch/durabatch/activities"
 	"github.com/durabatch/durabatch/workload"
 )
 
@@ -48,7 +47,7 @@ func requireFiveMP3(t *testing.T, dir string, report workload.Report) {
 	require.Equal(t, workload.Succeeded, report.Outcome)
 	require.Equal(t, workload.Counts{Total: 5, Succeeded: 5}, report.Counts)
 	require.Len(t, outputsIn(t, filepath.Join(dir, "OutputFiles")), 5)
-	require.Contains(t, string(readFile(t, filepath.Join(dir, "OutputFiles", activities.ReportFile))), "<strong>Succeeded</strong>")
+	require.Contains(t, string(readFile(t, filepath.Join(dir, "OutputFiles", workload.ReportFile))), "<strong>Succeeded</strong>")
 	for _, sample := range samples(t) {
 		name := strings.TrimSuffix(filepath.Base(sample), ".mp4") + ".mp3"
 		require.InDelta(t, duration(t, sample), duration(t, filepath.Join(dir, "OutputFiles", name)), 0.1, name)

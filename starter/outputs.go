@@ -147,10 +147,28 @@ func (s *starter) fetch(ctx context.Context, storage *azure.Storage, limits tran
 	defer screen.withdraw()
 	started := time.Now()
 	screen.at = started // what takes no time needs no progress
-	return downloader.Download(ctx, from, downloadsOf(storage, results.All(ctx)), func(p transfer.Progress) {
+	err = downloader.Download(ctx, from, downloadsOf(storage, results.All(ctx)), func(p transfer.Progress) {
 		answer.Outputs, answer.Present, answer.Bytes = p.Files, p.Skipped, p.Bytes
 		screen.progress(fetchProgress(p, time.Since(started)), time.Since(started))
 	})
+	if err != nil {
+		return err
+	}
+	return fetchReport(ctx, from, downloader)
+}
+
+// fetchReport fetches the report for people, if the run has left one.
+func fetchReport(ctx context.Context, from *container.Client, to *transfer.Downloader) error {
+	report := func(yield func(transfer.Download, error) bool) {
+		err := transfer.WalkContainer(ctx, from, workload.ReportBlob, nil, func(blob transfer.Blob) error {
+			yield(transfer.Download{Blob: blob.Blob, Name: workload.ReportFile, Size: blob.Size, MD5: blob.MD5}, nil)
+			return nil
+		})
+		if err != nil {
+			yield(transfer.Download{}, err)
+		}
+	}
+	return to.Download(ctx, from, report, nil)
 }
 
 // fetchProgress is a line such as "1,200 outputs, 300 MB, 40 MB/s".

@@ -68,6 +68,15 @@ func TestOutputs(t *testing.T) {
 		require.Equal(t, file, string(content))
 	}
 
+	require.NoFileExists(t, filepath.Join(to, workload.ReportFile), "the run has left none")
+	_, err = container.NewBlockBlobClient(workload.ReportBlob).UploadBuffer(context.Background(), []byte("<html>"), nil)
+	require.NoError(t, err)
+	again := fetch(id, "--json", "--to", to)
+	require.Equal(t, exitSucceeded, again.ends(t), again.stderr.String())
+	report, err := os.ReadFile(filepath.Join(to, workload.ReportFile))
+	require.NoError(t, err)
+	require.Equal(t, "<html>", string(report))
+
 	byName := fetch("--container", name, "--to", t.TempDir())
 	require.Equal(t, exitSucceeded, byName.ends(t), byName.stderr.String())
 	require.Contains(t, byName.stdout.String(), "2 outputs in ")

@@ -175,6 +175,13 @@ type Report struct {
 	Ended      time.Time `json:"ended"`
 }
 
+// ReportBlob is the report for people in the output container, one HTML file,
+// and ReportFile its name beside the outputs.
+const (
+	ReportBlob = Reserved + "report.html"
+	ReportFile = "durabatch-report.html"
+)
+
 // Resources are the names of what the run created or used.
 type Resources struct {
 	Pool            string `json:"pool"`
