@@ -76,7 +76,7 @@ func newSteps(t *testing.T) *steps {
 		return activities.GatherResult{Counts: workload.Counts{Total: 5, Succeeded: 5}, Results: "_durabatch/results"}, nil
 	}
 	s.report = func(context.Context, activities.ReportInput) (activities.ReportResult, error) {
-		return activities.ReportResult{Page: workload.OutputBlob{Name: activities.ReportFile}}, nil
+		return activities.ReportResult{Page: workload.OutputBlob{Name: workload.ReportFile}}, nil
 	}
 	s.fetch = func(context.Context, activities.FetchInput) (activities.FetchResult, error) {
 		return activities.FetchResult{Outputs: 5}, nil
