@@ -53,6 +53,9 @@ func (a *Activities) scanAgain(ctx context.Context, in ScanInput) (ScanResult, e
 		if err := r.refresh(ctx, part, inputs, results); err != nil {
 			return err
 		}
+		if err := r.remake(ctx, inputs); err != nil {
+			return err
+		}
 		return fail(list.Write(ctx, part, last, inputs), "write the list of inputs to container %s", in.OutputContainer)
 	})
 	if err != nil {
@@ -165,6 +168,30 @@ func (r *redrive) refresh(ctx context.Context, part int, inputs []workload.Input
 			r.noteChange(input.Name)
 		}
 		input.Size, input.ModTime = file.Size, file.ModTime
+	}
+	return nil
+}
+
+// remake says what the results of the files that are to be run will be made of
+// now, and not what they would have been made of in the parent.
+func (r *redrive) remake(ctx context.Context, inputs []workload.Input) error {
+	made, err := r.newReuse(r.in, &beat{ctx: ctx, progress: workload.Progress{Step: "scan"}})
+	if err != nil {
+		return err
+	}
+	for i := range inputs {
+		input := &inputs[i]
+		if input.Earlier != nil {
+			continue
+		}
+		input.Made, input.Why = nil, ""
+		if r.in.Reuse == nil {
+			continue
+		}
+		if input.Made, err = made.made(ctx, input); err != nil {
+			return err
+		}
+		input.Why = "it did not succeed in run " + r.in.Redrive.WorkflowID
 	}
 	return nil
 }

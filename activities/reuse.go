@@ -45,12 +45,10 @@ func (a *Activities) reuseFor(ctx context.Context, in ScanInput, progress *beat)
 	if in.Reuse == nil {
 		return nil, nil
 	}
-	r := &reuse{Activities: a, in: in, results: map[string]workload.Result{}, outputs: map[string]*outputIndex{}, why: map[string]int64{}, beat: progress}
-	task, err := json.Marshal([]any{in.Task.Environment, in.Task.ResourceFiles, in.Task.Elevated})
+	r, err := a.newReuse(in, progress)
 	if err != nil {
-		return nil, fmt.Errorf("reading the task: %w", err)
+		return nil, err
 	}
-	r.task = string(task)
 	runs, err := r.runs(ctx)
 	if err != nil {
 		return nil, err
@@ -61,6 +59,18 @@ func (a *Activities) reuseFor(ctx context.Context, in ScanInput, progress *beat)
 		}
 	}
 	return r, nil
+}
+
+// newReuse knows no results yet, and what new ones are made of.
+func (a *Activities) newReuse(in ScanInput, progress *beat) (*reuse, error) {
+	task, err := json.Marshal([]any{in.Task.Environment, in.Task.ResourceFiles, in.Task.Elevated})
+	if err != nil {
+		return nil, fmt.Errorf("reading the task: %w", err)
+	}
+	return &reuse{
+		Activities: a, in: in, task: string(task), beat: progress,
+		results: map[string]workload.Result{}, outputs: map[string]*outputIndex{}, why: map[string]int64{},
+	}, nil
 }
 
 // earlierRun is a run whose output container is there.

@@ -11,9 +11,9 @@ import (
 )
 
 // reuseInput says what earlier results must have been made with; nil: none is
-// used. A redrive has its parent's results, and needs no others.
+// used. A redrive has its parent's results, and notes what its own are made of.
 func (r *run) reuseInput() *activities.ReuseInput {
-	if !r.workload.Reuse || r.workload.Redrive != nil {
+	if !r.workload.Reuse {
 		return nil
 	}
 	return &activities.ReuseInput{Name: r.workload.Name, Image: imageOf(r.workload.Pool), ToolVersion: r.workload.Task.ToolVersion}
