@@ -25,7 +25,7 @@ import (
 //     workload that is named is a small one;
 //   - ID is a run that waits for its approval, a new one for each block;
 //   - "bin/local up &" is the stack that is up already; "bin/local run" has its
-//     data beside it.
+//     data beside it, and codec serve takes a port that is free.
 //
 // A word after sh says that the block needs what a test cannot have, or does
 // not end by itself; see blockKinds. Such a block is checked as far as it can be.
@@ -154,6 +154,7 @@ func filledIn(t *testing.T, s *stack, dir string, b block) string {
 	t.Helper()
 	text := localUp.ReplaceAllString(b.text, "true")
 	text = strings.ReplaceAll(text, "bin/local run ", "bin/local run --data own ")
+	text = strings.ReplaceAll(text, "codec serve ", "codec serve --listen 127.0.0.1:0 ")
 	for _, found := range workloadFile.FindAllStringSubmatch(text, -1) {
 		if _, err := os.Stat(filepath.Join(dir, found[1])); err != nil {
 			smallWorkload(t, dir, found[1], "always")
@@ -202,6 +203,7 @@ func serve(t *testing.T, s *stack, dir, text string, b block) {
 	case <-server.ended:
 		require.Fail(t, "it does not serve", "%s: %v\n%s", b, server.err, said)
 	case <-time.After(startBound):
+		require.Fail(t, "it says nothing", b)
 	}
 	require.NoError(t, syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM))
 	<-server.ended
@@ -269,6 +271,22 @@ func TestDocsIndex(t *testing.T) {
 	for page := range pages {
 		if name, ok := strings.CutPrefix(page, "docs/"); ok && name != "README.md" {
 			require.Contains(t, pages["docs/README.md"], "("+name, "docs/README.md does not lead to %s", name)
+		}
+	}
+}
+
+// TestDocsVerbs: docs/starter.md has every verb that starter has.
+func TestDocsVerbs(t *testing.T) {
+	t.Parallel()
+	out, err := exec.Command(filepath.Join(bin, "starter"), "--help").Output()
+	require.NoError(t, err)
+	_, list, found := strings.Cut(string(out), "Available Commands:\n")
+	require.True(t, found)
+	list, _, _ = strings.Cut(list, "\n\n")
+	page := string(readFile(t, filepath.Join(root, "docs", "starter.md")))
+	for line := range strings.Lines(list) {
+		if verb := strings.Fields(line)[0]; verb != "help" {
+			require.Regexp(t, "(?m)^\\|.*`"+verb+"\\b", page, "docs/starter.md does not have the verb %s", verb)
 		}
 	}
 }
