@@ -54,6 +54,7 @@ type DeleteContainerInput struct {
 // DeleteContainer deletes the container with all that is in it and answers
 // when it answers 404 to us; one that is gone already is success.
 func (a *Activities) DeleteContainer(ctx context.Context, in DeleteContainerInput) error {
+	defer alive(ctx)()
 	if err := a.containerIsOurs(ctx, in.Container, in.Owner); err != nil {
 		return unlessGone(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/durabatch/durabatch/azure"
+	"github.com/durabatch/durabatch/transfer"
 )
 
 // The types of the application errors that are not Azure's own codes.
@@ -20,7 +21,7 @@ const (
 	InputChanged    = "InputChanged"    // a file is not what it was when it was listed
 	AccessDenied    = "AccessDenied"    // the credentials do not suffice for the first thing that was asked
 	OutputChanged   = "OutputChanged"   // a blob is not what the results say of it
-	RecordBroken    = "RecordBroken"    // a task's record of its files is not what its script writes
+	RecordBroken    = "RecordBroken"    // what a run or its tasks have written for later is gone, or is something else
 )
 
 // fail says to Temporal what went wrong while doing something to a resource:
@@ -32,6 +33,9 @@ func fail(err error, doing string, args ...any) error {
 	}
 	if app := (*temporal.ApplicationError)(nil); errors.As(err, &app) {
 		return err
+	}
+	if errors.Is(err, transfer.ErrNoPart) || errors.Is(err, transfer.ErrBroken) {
+		return refuse(RecordBroken, "%s: %v: somebody else deleted or changed it", fmt.Sprintf(doing, args...), err)
 	}
 	e := azure.Explain(err)
 	options := temporal.ApplicationErrorOptions{

@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
@@ -18,7 +19,7 @@ func (a *Activities) tasksAreOurs(ctx context.Context, job string, wanted []azba
 	found := map[string]azbatch.Task{}
 	pager := a.Batch.NewListTasksPager(job, &azbatch.ListTasksOptions{
 		Filter:      to.Ptr("id ge '" + value(wanted[0].ID) + "' and id le '" + value(wanted[len(wanted)-1].ID) + "'"),
-		SelectParam: []string{"id", "commandLine", "resourceFiles", "outputFiles"},
+		SelectParam: []string{"id", "commandLine", "resourceFiles", "outputFiles", "environmentSettings", "userIdentity"},
 	})
 	for pager.More() {
 		page, err := pager.NextPage(ctx)
@@ -31,7 +32,11 @@ func (a *Activities) tasksAreOurs(ctx context.Context, job string, wanted []azba
 	}
 	for _, task := range wanted {
 		there, ok := found[value(task.ID)]
-		if ok && workOf(there.CommandLine, there.ResourceFiles, there.OutputFiles) != workOf(task.CommandLine, task.ResourceFiles, task.OutputFiles) {
+		exists := azbatch.CreateTaskContent{
+			CommandLine: there.CommandLine, ResourceFiles: there.ResourceFiles, OutputFiles: there.OutputFiles,
+			EnvironmentSettings: there.EnvironmentSettings, UserIdentity: there.UserIdentity,
+		}
+		if ok && workOf(exists) != workOf(task) {
 			return refuse(NotOurs, "task %s of job %s exists and is not what this run wants it to do: somebody else put it there. Start the run again",
 				value(task.ID), job)
 		}
@@ -39,18 +44,27 @@ func (a *Activities) tasksAreOurs(ctx context.Context, job string, wanted []azba
 	return nil
 }
 
-// workOf is what a task does: its command, and which blobs become which files
-// and the other way round. Signatures differ from attempt to attempt.
-func workOf(command *string, files []azbatch.ResourceFile, outputs []azbatch.OutputFile) string {
+// workOf is what a task does: its command, with which variables and as whom,
+// and which blobs become which files and the other way round. Signatures differ
+// from attempt to attempt, and the order of variables means nothing.
+func workOf(task azbatch.CreateTaskContent) string {
 	var work strings.Builder
-	fmt.Fprintf(&work, "%q", value(command))
-	for _, f := range files {
-		fmt.Fprintf(&work, " %q<%q", value(f.FilePath), unsigned(f.HTTPURL))
+	fmt.Fprintf(&work, "%q", value(task.CommandLine))
+	for _, f := range task.ResourceFiles {
+		fmt.Fprintf(&work, " %q<%q/%q/%q", value(f.FilePath), unsigned(f.HTTPURL), unsigned(f.StorageContainerURL), value(f.BlobPrefix))
 	}
-	for _, f := range outputs {
+	for _, f := range task.OutputFiles {
 		destination := value(value(f.Destination).Container)
 		fmt.Fprintf(&work, " %q>%q/%q", value(f.FilePattern), unsigned(destination.ContainerURL), value(destination.Path))
 	}
+	variables := make([]string, len(task.EnvironmentSettings))
+	for i, v := range task.EnvironmentSettings {
+		variables[i] = fmt.Sprintf(" %q=%q", value(v.Name), value(v.Value))
+	}
+	slices.Sort(variables)
+	user := value(task.UserIdentity)
+	account := value(user.AutoUser)
+	fmt.Fprintf(&work, "%s as %q %q %q", strings.Join(variables, ""), value(user.Username), value(account.Scope), value(account.ElevationLevel))
 	return work.String()
 }
 

@@ -35,15 +35,13 @@ func (a *Activities) Fetch(ctx context.Context, in FetchInput) (FetchResult, err
 	}
 	defer func() { _ = downloader.Close() }()
 	progress := &beat{ctx: ctx, progress: workload.Progress{Step: "fetch", Total: in.Files}}
-	keeping, stop := context.WithCancel(ctx)
-	defer stop()
-	go progress.keep(keeping)
+	defer progress.alive()()
 	fetch := fetching{Activities: a, report: in.Report, progress: progress, results: transfer.Parts[workload.Result]{Container: a.Storage.Container(in.Container), Prefix: resultsPrefix}}
 	var moved int64
 	err = downloader.Download(ctx, fetch.results.Container, fetch.downloads(ctx), func(p transfer.Progress) {
 		a.Metrics.moves(ctx, received, p.Bytes-moved)
 		moved = p.Bytes
-		progress.update(func(*workload.Progress) {})
+		progress.again()
 	})
 	switch {
 	case fetch.unread != nil:

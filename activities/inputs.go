@@ -37,6 +37,8 @@ type ScanResult struct {
 	// Why says why files are run that earlier results were looked for: how many
 	// files by reason.
 	Why map[string]int64 `json:"why,omitempty"`
+	// Notes tell what of the inputs was left out, or asked for and not found.
+	Notes []string `json:"notes,omitempty"`
 }
 
 // count adds one input.
@@ -54,20 +56,22 @@ func (s *ScanResult) count(input workload.Input) {
 // twice, first to judge and then to write, so that nothing is created for a
 // workload that is refused and the list never has to fit into memory.
 func (a *Activities) Scan(ctx context.Context, in ScanInput) (ScanResult, error) {
+	progress := &beat{ctx: ctx, progress: workload.Progress{Step: "scan"}}
+	defer progress.alive()()
 	if err := a.checkAccess(ctx, in); err != nil {
 		return ScanResult{}, err
 	}
 	if in.Redrive != nil {
-		return a.scanAgain(ctx, in)
+		return a.scanAgain(ctx, in, progress)
 	}
-	found, err := a.judge(ctx, in)
+	found, err := a.judge(ctx, in, progress)
 	if err != nil {
 		return ScanResult{}, a.undo(ctx, in, err)
 	}
 	if err := a.createContainers(ctx, in); err != nil {
 		return ScanResult{}, err
 	}
-	written, err := a.writeList(ctx, in, found)
+	written, err := a.writeList(ctx, in, found, progress)
 	if err != nil {
 		return ScanResult{}, a.undo(ctx, in, err)
 	}
@@ -113,11 +117,11 @@ func (a *Activities) undo(ctx context.Context, in ScanInput, cause error) error 
 }
 
 // judge counts the inputs and refuses the workload whose files cannot be run.
-func (a *Activities) judge(ctx context.Context, in ScanInput) (ScanResult, error) {
+func (a *Activities) judge(ctx context.Context, in ScanInput, progress *beat) (ScanResult, error) {
 	var found ScanResult
 	names := workload.NewNameCheck(in.Task)
-	progress := beat{ctx: ctx, progress: workload.Progress{Step: "scan"}}
-	err := a.eachInput(ctx, in.Inputs, true, func(input workload.Input) error {
+	var survey transfer.Survey
+	err := a.eachInput(ctx, in.Inputs, true, &survey, func(input workload.Input) error {
 		found.Files++
 		found.Bytes += input.Size
 		progress.update(func(p *workload.Progress) { p.Files, p.Bytes = found.Files, found.Bytes })
@@ -132,22 +136,23 @@ func (a *Activities) judge(ctx context.Context, in ScanInput) (ScanResult, error
 	if found.Files == 0 {
 		return ScanResult{}, nothingIn(in.Inputs)
 	}
+	found.Notes = notesOf(survey, in.Inputs)
 	return found, nil
 }
 
 // writeList writes the list of inputs in parts and checks that the files are
 // still those that were judged.
-func (a *Activities) writeList(ctx context.Context, in ScanInput, found ScanResult) (ScanResult, error) {
+func (a *Activities) writeList(ctx context.Context, in ScanInput, found ScanResult, progress *beat) (ScanResult, error) {
 	list := a.inputParts(in.OutputContainer, listPrefix)
 	size := in.Task.PartSize(found.Files)
 	var part []workload.Input
-	var written ScanResult
-	progress := beat{ctx: ctx, progress: workload.Progress{Step: "scan", Total: found.Files}}
-	earlier, err := a.reuseFor(ctx, in, &progress)
+	written := ScanResult{Notes: found.Notes}
+	progress.reached(func(p *workload.Progress) { p.Files, p.Total = 0, found.Files })
+	earlier, err := a.reuseFor(ctx, in, progress)
 	if err != nil {
 		return ScanResult{}, err
 	}
-	err = a.eachInput(ctx, in.Inputs, false, func(input workload.Input) error {
+	err = a.eachInput(ctx, in.Inputs, false, new(transfer.Survey), func(input workload.Input) error {
 		progress.update(func(p *workload.Progress) { p.Files = written.Files })
 		if err := earlier.judge(ctx, &input); err != nil {
 			return err
@@ -174,15 +179,15 @@ func (a *Activities) writeList(ctx context.Context, in ScanInput, found ScanResu
 
 // eachInput yields the inputs in the order of their names, which is the same
 // every time.
-func (a *Activities) eachInput(ctx context.Context, in workload.Inputs, first bool, yield func(workload.Input) error) error {
+func (a *Activities) eachInput(ctx context.Context, in workload.Inputs, first bool, survey *transfer.Survey, yield func(workload.Input) error) error {
 	switch {
 	case in.Manifest != "":
 		return a.eachItem(ctx, in, first, yield)
 	case in.Container != "":
-		return a.eachBlob(ctx, in, yield)
+		return a.eachBlob(ctx, in, survey, yield)
 	}
 	var index int64
-	err := transfer.Walk(ctx, in.Dir, in.Match, func(file transfer.File) error {
+	err := survey.Walk(ctx, in.Dir, in.Match, func(file transfer.File) error {
 		input := workload.Input{Index: index, Name: file.Name, Blob: workload.BlobName(file.Name), Size: file.Size, ModTime: file.ModTime}
 		index++
 		return yield(input)
@@ -195,9 +200,9 @@ func (a *Activities) eachInput(ctx context.Context, in workload.Inputs, first bo
 
 // eachBlob yields what is in a container of the user's. A name is what comes
 // after the last slash of the prefix, as if that were a directory.
-func (a *Activities) eachBlob(ctx context.Context, in workload.Inputs, yield func(workload.Input) error) error {
+func (a *Activities) eachBlob(ctx context.Context, in workload.Inputs, survey *transfer.Survey, yield func(workload.Input) error) error {
 	var index int64
-	err := transfer.WalkContainer(ctx, a.Storage.Container(in.Container), in.Prefix, in.Match, func(blob transfer.Blob) error {
+	err := survey.WalkContainer(ctx, a.Storage.Container(in.Container), in.Prefix, in.Match, func(blob transfer.Blob) error {
 		input := workload.Input{Index: index, Name: blob.Name, Blob: blob.Blob, Size: blob.Size, MD5: blob.MD5}
 		index++
 		return yield(input)
@@ -214,6 +219,17 @@ func (a *Activities) eachBlob(ctx context.Context, in workload.Inputs, yield fun
 // inputParts are the parts of the list or of the manifest.
 func (a *Activities) inputParts(outputContainer, prefix string) transfer.Parts[workload.Input] {
 	return transfer.Parts[workload.Input]{Container: a.Storage.Container(outputContainer), Prefix: prefix}
+}
+
+// notesOf are those of a survey that a report has room for.
+func notesOf(survey transfer.Survey, in workload.Inputs) []string {
+	const most = 10
+	notes := survey.Notes()
+	notes = notes[:min(len(notes), most)]
+	for i, note := range notes {
+		notes[i] = origin(in) + ": " + note
+	}
+	return notes
 }
 
 func nothingIn(in workload.Inputs) error {

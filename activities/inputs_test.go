@@ -75,3 +75,13 @@ func TestScanOfAContainerReadsIt(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, properties.ETag, after.ETag)
 }
+
+// TestScanTellsWhatItLeftOut, for the run's report.
+func TestScanTellsWhatItLeftOut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.write("a.txt")
+	in := w.scanInput()
+	in.Inputs.Match = []string{"*.txt", "*.mov"}
+	require.Equal(t, []string{w.dir + `: nothing matches the pattern "*.mov"`}, mustRun(w, w.Scan, in).Notes)
+}

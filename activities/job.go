@@ -62,6 +62,7 @@ type EndJobInput struct {
 // EndJob terminates the job's running tasks and answers when the job is
 // completed; one that is completed or gone already is success.
 func (a *Activities) EndJob(ctx context.Context, in EndJobInput) error {
+	defer alive(ctx)()
 	if err := a.jobIsOurs(ctx, in.Job, in.Owner); err != nil {
 		return unlessGone(err)
 	}
@@ -96,6 +97,7 @@ type JobInput struct {
 // DeleteJob deletes the job with its tasks and answers when it is gone; one
 // that is gone already is success.
 func (a *Activities) DeleteJob(ctx context.Context, in JobInput) error {
+	defer alive(ctx)()
 	if err := a.jobIsOurs(ctx, in.Job, in.Owner); err != nil {
 		return unlessGone(err)
 	}

@@ -104,6 +104,14 @@ type calls struct {
 	mu     sync.Mutex
 	made   []string
 	bodies []string
+	before func(call string) // it is passed on
+}
+
+// meanwhile has something happen before each call that follows is passed on.
+func (c *calls) meanwhile(f func(call string)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.before = f
 }
 
 func (c *calls) record(next http.Handler) http.Handler {
@@ -112,8 +120,12 @@ func (c *calls) record(next http.Handler) http.Handler {
 			body, _ := io.ReadAll(r.Body)
 			r.Body = io.NopCloser(bytes.NewReader(body))
 			c.mu.Lock()
-			c.made, c.bodies = append(c.made, r.Method+" "+r.URL.Path), append(c.bodies, string(body))
+			call, before := r.Method+" "+r.URL.Path, c.before
+			c.made, c.bodies = append(c.made, call), append(c.bodies, string(body))
 			c.mu.Unlock()
+			if before != nil {
+				before(call)
+			}
 		}
 		next.ServeHTTP(w, r)
 	})

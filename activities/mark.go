@@ -117,6 +117,7 @@ type KeepInput struct {
 // that its job, pool or inputs stay because somebody decided so. Sweep leaves them
 // alone then. A container that is gone needs no note.
 func (a *Activities) Keep(ctx context.Context, in KeepInput) error {
+	defer alive(ctx)()
 	var kept []string
 	if in.Job {
 		kept = append(kept, "job")

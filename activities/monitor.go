@@ -11,7 +11,6 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/Azure/azure-sdk-for-go/sdk/batch/azbatch"
-	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/durabatch/durabatch/workload"
@@ -57,6 +56,8 @@ func (a *Activities) Wait(ctx context.Context, in WaitInput) (WaitResult, error)
 	defer a.waiting.Add(-1)
 	now := time.Now()
 	w := wait{Activities: a, in: in, nodeTime: resumeNodeTime(ctx), watch: watch{began: now, moved: now}}
+	progress := &beat{ctx: ctx, progress: workload.Progress{Step: "wait", Total: in.Files, NodeTime: w.nodeTime}}
+	defer progress.alive()()
 	levels := watched{metrics: a.Metrics}
 	defer levels.shows(ctx, sight{})
 	for {
@@ -68,16 +69,17 @@ func (a *Activities) Wait(ctx context.Context, in WaitInput) (WaitResult, error)
 			w.account(time.Now(), w.nodeTime.VMSize, w.paid)
 		}
 		levels.shows(ctx, seen)
-		progress := workload.Progress{
-			Step: "wait", Files: seen.counts.Completed(), Total: in.Files,
-			Counts: seen.counts, Nodes: seen.nodes, Reason: seen.reason,
-			NodeTime: w.nodeTime, Failures: w.recent.failures,
-		}
-		activity.RecordHeartbeat(ctx, progress)
+		progress.reached(func(p *workload.Progress) {
+			*p = workload.Progress{
+				Step: "wait", Files: seen.counts.Completed(), Total: in.Files,
+				Counts: seen.counts, Nodes: seen.nodes, Reason: seen.reason,
+				NodeTime: w.nodeTime, Failures: w.recent.failures,
+			}
+		})
 		if seen.failure != nil || seen.done {
 			return WaitResult{Counts: seen.counts, Failure: seen.failure, NodeTime: w.nodeTime}, nil
 		}
-		err = pauseAlive(ctx, a.interval(w.watch.see(time.Now(), seen.counts).next()), progress)
+		err = pause(ctx, a.interval(w.watch.see(time.Now(), seen.counts).next()))
 		if err != nil && temporal.IsCanceledError(context.Cause(ctx)) {
 			return WaitResult{Counts: seen.counts, Reason: seen.reason, NodeTime: w.nodeTime}, nil
 		}

@@ -75,7 +75,7 @@ func (o *outputIndex) has(blob string) bool {
 func (a *Activities) indexOutputs(ctx context.Context, container string, progress *beat) (*outputIndex, error) {
 	index := newOutputIndex()
 	err := transfer.WalkContainer(ctx, a.Storage.Container(container), "", nil, func(blob transfer.Blob) error {
-		progress.update(func(*workload.Progress) {})
+		progress.again()
 		if !strings.HasPrefix(blob.Blob, logsPrefix) || strings.HasSuffix(blob.Blob, "/stderr.txt") || strings.HasSuffix(blob.Blob, "/files.txt") {
 			index.add(blob)
 		}
@@ -92,7 +92,7 @@ func (g *gathering) blobsBelow(ctx context.Context, directory string) ([]workloa
 	container := g.in.OutputContainer
 	err := transfer.WalkContainer(ctx, g.Storage.Container(container), prefix, nil, func(blob transfer.Blob) error {
 		name := directory + "/" + strings.TrimPrefix(blob.Blob, prefix)
-		g.progress.update(func(*workload.Progress) {})
+		g.progress.again()
 		found = append(found, workload.OutputBlob{Name: name, Blob: blob.Blob, Size: blob.Size, MD5: blob.MD5})
 		return nil
 	})

@@ -1,10 +1,7 @@
 package activities
 
 import (
-	"context"
 	"time"
-
-	"go.temporal.io/sdk/activity"
 
 	"github.com/durabatch/durabatch/workload"
 )
@@ -84,18 +81,4 @@ func (w *watch) see(now time.Time, c workload.Counts) pace {
 		p.working = now.Sub(w.worked)
 	}
 	return p
-}
-
-// pauseAlive is pause for longer than a heartbeat may be away: cancellation
-// comes with the answer to one.
-func pauseAlive(ctx context.Context, d time.Duration, progress workload.Progress) error {
-	const breath = 5 * time.Second
-	for d > breath {
-		if err := pause(ctx, breath); err != nil {
-			return err
-		}
-		activity.RecordHeartbeat(ctx, progress)
-		d -= breath
-	}
-	return pause(ctx, d)
 }

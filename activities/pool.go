@@ -163,6 +163,7 @@ type PoolInput struct {
 // person decides over it, and answers when the last node is gone. A pool that
 // is gone, or going, has none.
 func (a *Activities) EmptyPool(ctx context.Context, in PoolInput) error {
+	defer alive(ctx)()
 	if err := a.poolIsOurs(ctx, in.Pool, in.Owner); err != nil {
 		return unlessGone(err)
 	}
@@ -218,6 +219,7 @@ func (a *Activities) shrink(ctx context.Context, in PoolInput) (empty bool, err 
 // DeletePool deletes the pool and answers when it is gone; one that is gone
 // already is success.
 func (a *Activities) DeletePool(ctx context.Context, in PoolInput) error {
+	defer alive(ctx)()
 	if err := a.poolIsOurs(ctx, in.Pool, in.Owner); err != nil {
 		return unlessGone(err)
 	}

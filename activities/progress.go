@@ -33,21 +33,45 @@ type beat struct {
 	last     time.Time
 }
 
-// keep heartbeats every few seconds until the context ends, for transfers that
-// wait for their turn behind those of other runs. It hides no hang: a
-// connection on which nothing moves is given up, see package azure.
+// breath is how long a step goes without a heartbeat at most.
+const breath = 5 * time.Second
+
+// alive heartbeats every few seconds until what it answers is called, for steps
+// that wait: for their turn behind those of other runs, for a service that is
+// slow to answer, for the next page of a list of which nothing counts. It hides
+// no hang: a call to Batch ends in time, and a connection on which nothing moves
+// is given up, see package azure.
+func (b *beat) alive() (over func()) {
+	ctx, stop := context.WithCancel(b.ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		b.keep(ctx)
+	}()
+	return func() {
+		stop()
+		<-ended
+	}
+}
+
+// alive is that of a step which begins each attempt anew.
+func alive(ctx context.Context) (over func()) { return (&beat{ctx: ctx}).alive() }
+
 func (b *beat) keep(ctx context.Context) {
-	ticker := time.NewTicker(5 * time.Second)
+	ticker := time.NewTicker(breath)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ticker.C:
-			b.update(func(*workload.Progress) {})
+			b.again()
 		case <-ctx.Done():
 			return
 		}
 	}
 }
+
+// again heartbeats what is known already.
+func (b *beat) again() { b.update(func(*workload.Progress) {}) }
 
 // reached changes the progress to what an attempt after this one resumes at,
 // and tells Temporal of it in any case.

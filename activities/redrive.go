@@ -32,8 +32,8 @@ func toRun(inputs []workload.Input) []workload.Input {
 // parent's, with the results of what is done in it, and with the files of
 // everything else as they are now. It makes no input container: the parent's
 // may still stand.
-func (a *Activities) scanAgain(ctx context.Context, in ScanInput) (ScanResult, error) {
-	r := &redrive{Activities: a, in: in, names: workload.NewNameCheck(in.Task),
+func (a *Activities) scanAgain(ctx context.Context, in ScanInput, progress *beat) (ScanResult, error) {
+	r := &redrive{Activities: a, in: in, progress: progress, names: workload.NewNameCheck(in.Task),
 		list:     a.inputParts(in.Redrive.OutputContainer, listPrefix),
 		manifest: a.inputParts(in.Redrive.OutputContainer, manifestPrefix),
 		results:  transfer.Parts[workload.Result]{Container: a.Storage.Container(in.Redrive.OutputContainer), Prefix: resultsPrefix},
@@ -69,6 +69,7 @@ func (a *Activities) scanAgain(ctx context.Context, in ScanInput) (ScanResult, e
 type redrive struct {
 	*Activities
 	in             ScanInput
+	progress       *beat
 	names          *workload.NameCheck
 	list, manifest transfer.Parts[workload.Input]
 	results        transfer.Parts[workload.Result]
@@ -79,7 +80,6 @@ type redrive struct {
 // what is in them when visit is done with it.
 func (r *redrive) each(ctx context.Context, visit func(ctx context.Context, part int, last bool, inputs []workload.Input, results []workload.Result) error) (ScanResult, error) {
 	var found ScanResult
-	progress := beat{ctx: ctx, progress: workload.Progress{Step: "scan"}}
 	for last := false; !last; found.Parts++ {
 		var inputs []workload.Input
 		var err error
@@ -103,7 +103,7 @@ func (r *redrive) each(ctx context.Context, visit func(ctx context.Context, part
 		for _, input := range inputs {
 			found.count(input)
 		}
-		progress.update(func(p *workload.Progress) { p.Files, p.Bytes = found.Files, found.Bytes })
+		r.progress.update(func(p *workload.Progress) { p.Files, p.Bytes = found.Files, found.Bytes })
 	}
 	return found, nil
 }

@@ -128,10 +128,14 @@ func (w *window) endGoing(ctx context.Context, record reissueRecord) error {
 			if info, err = w.endTask(ctx, id); err != nil {
 				return err
 			}
-			going.Ended, going.Attempts, state = true, attemptsOf(info), azbatch.TaskStateCompleted
+			state = azbatch.TaskStateCompleted
 		}
-		if state != "" && (state != azbatch.TaskStateCompleted || !w.wasEnded(info)) {
+		switch {
+		case state == "": // it is deleted already
+		case state != azbatch.TaskStateCompleted || !w.wasEnded(info):
 			record.settle(id) // it began or ended by itself, or was added again before the crash
+		case !going.Ended:
+			going.Ended, going.Attempts = true, attemptsOf(info)
 		}
 	}
 	return nil
@@ -158,7 +162,7 @@ func (w *window) endTask(ctx context.Context, id string) (azbatch.TaskExecutionI
 		if err != nil || state == azbatch.TaskStateCompleted {
 			return info, err
 		}
-		if time.Since(began) > heartbeatPatience {
+		if time.Since(began) > endPatience {
 			return info, fail(errors.New("it does not end"), "end task %s of job %s, to add it again", id, w.in.Job)
 		}
 		if err := pause(ctx, 250*time.Millisecond); err != nil {
@@ -167,13 +171,14 @@ func (w *window) endTask(ctx context.Context, id string) (azbatch.TaskExecutionI
 	}
 }
 
-// heartbeatPatience is how long to go without a heartbeat, less than Temporal
-// waits for one.
-const heartbeatPatience = 15 * time.Second
+// endPatience is how long a task that is told to end may take, before another
+// attempt shows that it is waited for.
+const endPatience = 15 * time.Second
 
-// wasEnded says that a task was ended from outside.
+// wasEnded says that a task was ended from outside. One that never began cannot
+// have ended otherwise, whatever its code.
 func (w *window) wasEnded(info azbatch.TaskExecutionInfo) bool {
-	return value(value(info.FailureInfo).Code) == "TaskEnded" && !ranOutOfTime(info, time.Duration(w.in.Task.Timeout))
+	return attemptsOf(info) == 0 || value(value(info.FailureInfo).Code) == "TaskEnded" && !ranOutOfTime(info, time.Duration(w.in.Task.Timeout))
 }
 
 // attemptsOf is how often a task began, by what Batch counts.
@@ -266,8 +271,8 @@ func (a *Activities) reissuesOf(ctx context.Context, outputContainer string) (re
 	if azure.Is(err, azure.CodeBlobNotFound) {
 		return record, nil
 	}
-	if err == nil {
-		err = json.Unmarshal(text, &record)
+	if err == nil && json.Unmarshal(text, &record) != nil {
+		err = transfer.ErrBroken
 	}
 	return record, fail(err, "read %s in container %s", reissueBlob, outputContainer)
 }

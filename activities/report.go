@@ -37,6 +37,7 @@ type ReportResult struct {
 func (a *Activities) Report(ctx context.Context, in ReportInput) (ReportResult, error) {
 	var page bytes.Buffer
 	progress := &beat{ctx: ctx, progress: workload.Progress{Step: "report", Total: in.Report.Files}}
+	defer progress.alive()()
 	container := a.Storage.Container(in.Report.Resources.OutputContainer)
 	results := transfer.Parts[workload.Result]{Container: container, Prefix: resultsPrefix}.All(ctx)
 	if in.Report.Results == "" { // nothing was gathered
@@ -45,7 +46,7 @@ func (a *Activities) Report(ctx context.Context, in ReportInput) (ReportResult, 
 	run := report.Run{
 		Report: in.Report, Workload: in.Workload, Steps: in.Steps, Versions: versions(in.Workload), Made: time.Now(),
 		Stderr: func(r workload.Result) string {
-			progress.update(func(*workload.Progress) {})
+			progress.again()
 			return a.stderr(ctx, in.Report.Resources.OutputContainer, r)
 		},
 	}

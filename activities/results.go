@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -47,6 +48,7 @@ const (
 // was written, so that many files need no long stretch without any trouble.
 func (a *Activities) Gather(ctx context.Context, in GatherInput) (GatherResult, error) {
 	progress := beat{ctx: ctx, progress: resume(ctx, "gather", in.Files)}
+	defer progress.alive()()
 	blobs, err := a.indexOutputs(ctx, in.OutputContainer, &progress)
 	if err != nil {
 		return GatherResult{}, err
@@ -91,6 +93,11 @@ func (g *gathering) resume(ctx context.Context) (next int, done bool, err error)
 	bad := g.result.Counts.Failed + g.result.Counts.Unfinished
 	for part := 0; part < next && int64(len(g.result.Failures)) < bad && !g.toldEnough(); part++ {
 		results, _, err := g.results().Read(ctx, part)
+		if errors.Is(err, transfer.ErrNoPart) { // what the service lost is written again
+			g.result.Counts, g.result.Failures, g.told = workload.Counts{Total: g.in.Files}, nil, 0
+			g.progress.update(func(p *workload.Progress) { p.Part, p.Files, p.Counts = 0, 0, g.result.Counts })
+			return 0, false, nil
+		}
 		if err != nil {
 			return 0, false, fail(err, "read the results in container %s", g.in.OutputContainer)
 		}

@@ -98,7 +98,7 @@ func (r *reuse) runs(ctx context.Context) ([]earlierRun, error) {
 				modified: value(c.Properties.LastModified),
 			})
 		}
-		r.beat.update(func(*workload.Progress) {})
+		r.beat.again()
 	}
 	slices.SortFunc(found, func(a, b earlierRun) int {
 		return cmp.Or(b.modified.Compare(a.modified), cmp.Compare(b.Container, a.Container))
@@ -111,7 +111,7 @@ func (r *reuse) runs(ctx context.Context) ([]earlierRun, error) {
 func (r *reuse) read(ctx context.Context, run earlierRun) error {
 	parts := transfer.Parts[workload.Result]{Container: r.Storage.Container(run.Container), Prefix: resultsPrefix}
 	for result, err := range parts.All(ctx) {
-		if errors.Is(err, transfer.ErrNoPart) || isGone(fail(err, "read")) {
+		if errors.Is(err, transfer.ErrNoPart) || errors.Is(err, transfer.ErrBroken) || isGone(fail(err, "read")) {
 			return nil
 		}
 		if err != nil {
@@ -124,7 +124,7 @@ func (r *reuse) read(ctx context.Context, run earlierRun) error {
 			result.Earlier = &run.Earlier
 		}
 		r.results[result.Name] = result
-		r.beat.update(func(*workload.Progress) {})
+		r.beat.again()
 	}
 	return nil
 }
@@ -135,7 +135,7 @@ func (r *reuse) judge(ctx context.Context, input *workload.Input) error {
 	if r == nil {
 		return nil
 	}
-	r.beat.update(func(*workload.Progress) {})
+	r.beat.again()
 	made, err := r.made(ctx, input)
 	if err != nil {
 		return err

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/batch/azbatch"
-	"go.temporal.io/sdk/activity"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/durabatch/durabatch/transfer"
@@ -24,9 +23,10 @@ type submission struct {
 	requests *errgroup.Group
 	next     request // that is being filled
 
-	mu       sync.Mutex
-	progress workload.Progress
-	parts    map[int]*submittedPart
+	beat *beat // says after which part another attempt begins
+
+	mu    sync.Mutex
+	parts map[int]*submittedPart
 }
 
 // request is one add-collection request.
@@ -45,10 +45,10 @@ type submittedPart struct {
 // submitAll adds the tasks of every part, from the one on that the attempt
 // before this one did not finish, and answers for how many inputs there are
 // tasks.
-func (a *Activities) submitAll(ctx context.Context, in SubmitInput, window *window) (int64, error) {
-	s := &submission{Activities: a, in: in, window: window, progress: resume(ctx, "submit", in.Files), parts: map[int]*submittedPart{}}
-	if s.progress.Files >= in.Files {
-		return s.progress.Files, nil // the attempt before added the last task, and no more
+func (a *Activities) submitAll(ctx context.Context, in SubmitInput, window *window, beat *beat) (int64, error) {
+	s := &submission{Activities: a, in: in, window: window, beat: beat, parts: map[int]*submittedPart{}}
+	if beat.progress.Files >= in.Files {
+		return beat.progress.Files, nil // the attempt before added the last task, and no more
 	}
 	s.requests, ctx = errgroup.WithContext(ctx)
 	s.requests.SetLimit(submittersAtOnce)
@@ -56,9 +56,7 @@ func (a *Activities) submitAll(ctx context.Context, in SubmitInput, window *wind
 	if failed := s.requests.Wait(); failed != nil {
 		err = failed // which ended ctx, and with it the reading
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.progress.Files, err
+	return beat.progress.Files, err
 }
 
 // readParts follows the manifest to its end. What has been read waits for the
@@ -70,17 +68,17 @@ func (s *submission) readParts(ctx context.Context) error {
 	}
 	manifest := s.inputParts(s.in.OutputContainer, prefix)
 	waited := false
-	for part, last := s.progress.Part, false; !last; {
-		if err := s.window.turn(ctx, &s.in, func() { s.tell(ctx) }); err != nil {
+	for part, last := s.beat.progress.Part, false; !last; {
+		if err := s.window.turn(ctx, &s.in, s.beat.again); err != nil {
 			return err
 		}
 		inputs, end, err := manifest.Read(ctx, part)
-		if errors.Is(err, transfer.ErrNoPart) {
+		if errors.Is(err, transfer.ErrNoPart) && !s.in.FollowList { // it is not uploaded yet
 			if waited {
 				s.send(ctx)
 			}
 			waited = true
-			s.tell(ctx)
+			s.beat.again()
 			if err := pause(ctx, 250*time.Millisecond); err != nil {
 				return err
 			}
@@ -121,7 +119,7 @@ func (s *submission) addPart(ctx context.Context, part int, inputs []workload.In
 			s.next.add(part, body, size)
 		}
 	}
-	s.settle(ctx, nil) // a part may be empty
+	s.settle(nil) // a part may be empty
 	return nil
 }
 
@@ -169,35 +167,30 @@ func (s *submission) send(ctx context.Context) {
 		if err := s.addTasks(ctx, s.in.Job, r.tasks); err != nil {
 			return err
 		}
-		s.settle(ctx, r.of)
+		s.settle(r.of)
 		return nil
 	})
 }
 
 // settle notes which tasks Batch has, and how far all of the parts before are
 // done: where another attempt begins.
-func (s *submission) settle(ctx context.Context, added map[int]int) {
+func (s *submission) settle(added map[int]int) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	for part, tasks := range added {
 		s.parts[part].left -= tasks
 	}
-	for {
-		part, read := s.parts[s.progress.Part]
-		if !read || part.left > 0 {
-			break
+	s.beat.reached(func(p *workload.Progress) {
+		for {
+			part, read := s.parts[p.Part]
+			if !read || part.left > 0 {
+				return
+			}
+			delete(s.parts, p.Part)
+			p.Part++
+			p.Files += part.files
 		}
-		delete(s.parts, s.progress.Part)
-		s.progress.Part++
-		s.progress.Files += part.files
-	}
-	s.mu.Unlock()
-	s.tell(ctx)
-}
-
-func (s *submission) tell(ctx context.Context) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	activity.RecordHeartbeat(ctx, s.progress)
+	})
 }
 
 // sizeOf is what a task takes of a request, about: a request that turns out to

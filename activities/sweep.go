@@ -85,6 +85,7 @@ func (a *Activities) Sweep(ctx context.Context, in SweepInput) (SweepResult, err
 	if a.Runs == nil {
 		return SweepResult{}, refuse("NoTemporal", "this worker cannot ask Temporal which runs live")
 	}
+	defer alive(ctx)()
 	s := &sweep{Activities: a, in: in, now: time.Now(), states: map[Owner]RunState{}, foreign: map[string]*Elsewhere{}}
 	found, err := s.leftovers(ctx)
 	if err != nil {

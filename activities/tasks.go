@@ -9,7 +9,6 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/batch/azbatch"
-	"go.temporal.io/sdk/activity"
 
 	"github.com/durabatch/durabatch/azure"
 	"github.com/durabatch/durabatch/workload"
@@ -21,7 +20,7 @@ const (
 	maxTasksPerRequest = 100
 	maxBytesPerRequest = 900_000
 	submittersAtOnce   = 8
-	maxAddAttempts     = 5 // in less than a heartbeat timeout; then Temporal tries
+	maxAddAttempts     = 5 // then Temporal tries
 )
 
 // SubmitInput says which tasks there are to be, one for each input or for each
@@ -51,21 +50,20 @@ type SubmitResult struct {
 // input; a task that is there already is success. When the last is in, the job
 // is told to end with its tasks.
 func (a *Activities) Submit(ctx context.Context, in SubmitInput) (SubmitResult, error) {
+	progress := &beat{ctx: ctx, progress: resume(ctx, "submit", in.Files)}
+	defer progress.alive()()
 	window, err := a.openWindow(ctx, &in)
 	if err != nil {
 		return SubmitResult{}, err
 	}
-	added, err := a.submitAll(ctx, in, window)
+	added, err := a.submitAll(ctx, in, window, progress)
 	if hasCode(err, azure.CodeJobCompleted, azure.CodeJobBeingTerminated) {
 		return SubmitResult{Tasks: added}, nil // Wait finds out what ended it
 	}
 	if err != nil {
 		return SubmitResult{}, err
 	}
-	err = window.stay(ctx, func() {
-		activity.RecordHeartbeat(ctx, workload.Progress{Step: "submit", Files: added, Total: in.Files})
-	})
-	if err != nil {
+	if err := window.stay(ctx, progress.again); err != nil {
 		return SubmitResult{}, err
 	}
 	return SubmitResult{Tasks: added}, a.endWithTasks(ctx, in.Job)
@@ -79,7 +77,10 @@ func (a *Activities) addTasks(ctx context.Context, job string, tasks []azbatch.C
 		answer, err := a.Batch.CreateTaskCollection(ctx, job, azbatch.TaskGroup{Value: tasks}, nil)
 		if isTooLarge(err) && len(tasks) > 1 {
 			half := len(tasks) / 2
-			return errors.Join(a.addTasks(ctx, job, tasks[:half]), a.addTasks(ctx, job, tasks[half:]))
+			if err := a.addTasks(ctx, job, tasks[:half]); err != nil {
+				return err
+			}
+			return a.addTasks(ctx, job, tasks[half:])
 		}
 		if err != nil {
 			return fail(err, "add %d tasks to job %s", len(tasks), job)

@@ -51,8 +51,8 @@ func (a *Activities) Upload(ctx context.Context, in UploadInput) (UploadResult, 
 		done:  make([]bool, in.Parts), files: make([]int64, in.Parts), bytes: make([]int64, in.Parts),
 		beat: beat{ctx: ctx, progress: workload.Progress{Step: "upload", Total: in.Files}},
 	}
+	defer u.beat.alive()()
 	parts, ctx := errgroup.WithContext(ctx)
-	go u.beat.keep(ctx)
 	parts.SetLimit(partsAtOnce)
 	for n := range in.Parts {
 		parts.Go(func() error { return u.part(ctx, n) })

@@ -7,6 +7,7 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/Azure/azure-sdk-for-go/sdk/batch/azbatch"
+	"go.temporal.io/sdk/activity"
 
 	"github.com/durabatch/durabatch/azure"
 	"github.com/durabatch/durabatch/workload"
@@ -89,7 +90,7 @@ type window struct {
 	*Activities
 	in        SubmitInput
 	looked    time.Time // for tasks that waited too long
-	startTask time.Time // was signed last
+	startTask time.Time // when it was signed last; zero: who knows
 }
 
 // openWindow signs what the tasks of in share, and finishes what an attempt
@@ -98,7 +99,10 @@ func (a *Activities) openWindow(ctx context.Context, in *SubmitInput) (*window, 
 	if err := a.signOutputs(ctx, in); err != nil || !a.endsEarly(in.Access) {
 		return nil, err
 	}
-	w := &window{Activities: a, in: *in, startTask: time.Now()}
+	w := &window{Activities: a, in: *in}
+	if activity.GetInfo(ctx).Attempt == 1 {
+		w.startTask = time.Now() // with the pool
+	}
 	return w, w.resumeReissue(ctx)
 }
 

@@ -44,6 +44,8 @@ func TestRunsThatOutliveSignatures(t *testing.T) {
 		"too long a try": {70 * time.Hour, 0, "a task may need 71h0m0s (task.timeout 70h x 1 tries + margin)"},
 		"too many tries": {22 * time.Hour, 3, "a task may need 89h0m0s (task.timeout 22h x 4 tries + margin)"},
 		"short enough":   {22 * time.Hour, 2, ""},
+		"just enough":    {66*time.Hour + 8*time.Minute, 0, ""},
+		"just too long":  {66*time.Hour + 9*time.Minute, 0, "for more than 67h8m0s, but a task may need 67h9m0s"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := a.checkWindow(ScanInput{Access: long, Task: workload.Task{Timeout: workload.Duration(c.timeout), MaxRetries: c.retries}})

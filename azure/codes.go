@@ -162,7 +162,7 @@ var codes = map[string]entry{
 	"InvalidAuthenticationInfo":          {http.StatusBadRequest, Denied, adviceKey},
 	"NoAuthenticationInformation":        {http.StatusUnauthorized, Denied, adviceKey},
 	"InsufficientAccountPermissions":     {http.StatusForbidden, Denied, adviceRole},
-	"AuthorizationFailure":               {http.StatusForbidden, Denied, "the account's firewall refuses this machine, or the identity lacks a role: allow the network, or " + adviceRole},
+	"AuthorizationFailure":               {http.StatusForbidden, Denied, "the account's firewall refuses this machine: allow its network; or, with Entra ID, " + adviceRole},
 	"AuthorizationPermissionMismatch":    {http.StatusForbidden, Denied, adviceRole},
 	"KeyBasedAuthenticationNotPermitted": {http.StatusForbidden, Denied, "the account does not allow keys; set " + EnvStorageBlobEndpoint + " instead of the connection string to use Entra ID"},
 	"AccountIsDisabled":                  {http.StatusForbidden, Denied, "the account is disabled; enable it or its subscription"},

@@ -98,7 +98,11 @@ func explainResponse(err error) (Explanation, bool) {
 	} else {
 		e.Kind, e.Advice = byStatus(response.StatusCode)
 	}
-	e.Message = strings.Replace(err.Error(), response.Error(), summary(response), 1)
+	text := summary(response)
+	if response.StatusCode == http.StatusForbidden && strings.Contains(text, "failed to authenticate") {
+		e.Advice = adviceKey // whatever the code: Azurite's for a wrong key is Azure's for a firewall
+	}
+	e.Message = strings.Replace(err.Error(), response.Error(), text, 1)
 	return e, true
 }
 
@@ -126,7 +130,7 @@ func byStatus(status int) (Kind, string) {
 	case status == http.StatusUnauthorized:
 		return Denied, adviceKey
 	case status == http.StatusForbidden:
-		return Denied, adviceRole
+		return Denied, adviceKey + "; with Entra ID, " + adviceRole
 	case status >= 300:
 		return Refused, ""
 	}

@@ -112,6 +112,7 @@ func sayInputs(w *workload.Workload, f *forecast, c counted, odd, bad []string) 
 func (s *starter) eachInput(ctx context.Context, w *workload.Workload, a accounts, f *forecast, yield func(workload.Input) error, problem func(error)) error {
 	in := w.Inputs
 	var index int64
+	var survey transfer.Survey
 	switch {
 	case in.Dir != "":
 		if host, err := os.Hostname(); err == nil && in.Host != "" && in.Host != host {
@@ -119,19 +120,33 @@ func (s *starter) eachInput(ctx context.Context, w *workload.Workload, a account
 			return nil
 		}
 		f.Counted = true
-		return transfer.WalkOn(ctx, in.Dir, in.Match, func(file transfer.File) error {
+		err := survey.WalkOn(ctx, in.Dir, in.Match, func(file transfer.File) error {
 			index++
 			return yield(workload.Input{Index: index - 1, Name: file.Name, Blob: workload.BlobName(file.Name), Size: file.Size})
 		}, problem)
+		f.sayLeftOut(survey, index)
+		return err
 	case in.Container != "" && a.storage != nil:
 		f.Counted = true
-		return transfer.WalkContainer(ctx, a.storage.Container(in.Container), in.Prefix, in.Match, func(blob transfer.Blob) error {
+		err := survey.WalkContainer(ctx, a.storage.Container(in.Container), in.Prefix, in.Match, func(blob transfer.Blob) error {
 			index++
 			return yield(workload.Input{Index: index - 1, Name: blob.Name, Blob: blob.Blob, Size: blob.Size})
 		})
+		f.sayLeftOut(survey, index)
+		return err
 	}
 	f.say("inputs", unknown, "", "they cannot be counted from here; the run counts them itself")
 	return nil
+}
+
+// sayLeftOut tells what is left out of inputs, where there are any.
+func (f *forecast) sayLeftOut(survey transfer.Survey, files int64) {
+	if files == 0 {
+		return
+	}
+	for _, note := range survey.Notes() {
+		f.say("inputs", warning, "correct inputs.match, if that is not as it should be", "%s", sentenceOf(note, 500))
+	}
 }
 
 // isOdd says that a name is one that commands stumble over.

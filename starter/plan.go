@@ -19,6 +19,7 @@ type plan struct {
 	files   int64
 	bytes   int64
 	names   []string // of the first inputs, in the order of the run's own list
+	notes   []string // what of the inputs is left out, or asked for and not found
 }
 
 // namedFiles is how many files the progress names one by one.
@@ -61,7 +62,8 @@ func (p *plan) count(ctx context.Context) error {
 	in := p.workload.Inputs
 	p.counted = true
 	check := workload.NewNameCheck(p.workload.Task)
-	err := transfer.Walk(ctx, in.Dir, in.Match, func(file transfer.File) error {
+	var survey transfer.Survey
+	err := survey.Walk(ctx, in.Dir, in.Match, func(file transfer.File) error {
 		if err := check.Add(workload.Input{Index: p.files, Name: file.Name}); err != nil {
 			return err
 		}
@@ -81,6 +83,7 @@ func (p *plan) count(ctx context.Context) error {
 	if p.files == 0 {
 		return usagef("the inputs cannot be run: %s holds no file that matches %s; correct inputs.dir or inputs.match", nameOf(in.Dir), patternsOf(in.Match))
 	}
+	p.notes = survey.Notes()
 	return nil
 }
 

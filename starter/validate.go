@@ -9,12 +9,13 @@ import (
 
 // validated is what validate answers with --json for a workload that can run.
 type validated struct {
-	Name    string `json:"name"`
-	Host    string `json:"host,omitempty"` // the machine that the files are on
-	Counted bool   `json:"counted"`        // false: the run itself counts the files
-	Files   int64  `json:"files,omitempty"`
-	Bytes   int64  `json:"bytes,omitempty"`
-	Tasks   int64  `json:"tasks,omitempty"`
+	Name    string   `json:"name"`
+	Host    string   `json:"host,omitempty"` // the machine that the files are on
+	Counted bool     `json:"counted"`        // false: the run itself counts the files
+	Files   int64    `json:"files,omitempty"`
+	Bytes   int64    `json:"bytes,omitempty"`
+	Tasks   int64    `json:"tasks,omitempty"`
+	Notes   []string `json:"notes,omitempty"` // what of the inputs is left out, or asked for and not found
 }
 
 func (s *starter) validateCommand() *cobra.Command {
@@ -40,11 +41,14 @@ func (s *starter) validate(ctx context.Context, file string) error {
 	if s.json {
 		return s.answer(validated{
 			Name: p.workload.Name, Host: p.workload.Inputs.Host,
-			Counted: p.counted, Files: p.files, Bytes: p.bytes, Tasks: p.files,
+			Counted: p.counted, Files: p.files, Bytes: p.bytes, Tasks: p.files, Notes: p.notes,
 		})
 	}
 	fmt.Fprintf(s.stdout, "%s can run: %s, one task each, on %s; timeout %s.\n",
 		p.workload.Name, p.size(), p.place(), p.workload.Timeout)
+	for _, note := range p.notes {
+		fmt.Fprintf(s.stdout, "Note: %s: %s\n", nameOf(p.workload.Inputs.Dir), sentenceOf(note, 500))
+	}
 	if !p.counted {
 		fmt.Fprintln(s.stdout, "The files are not on this machine; the run itself will count and check them.")
 	}

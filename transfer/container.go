@@ -30,9 +30,10 @@ type Blob struct {
 // a row, a leading slash, a segment . or ..) is an error that names it, with the
 // cause ErrName.
 func WalkContainer(ctx context.Context, c *container.Client, prefix string, match []string, yield func(Blob) error) error {
-	if err := validPatterns(match); err != nil {
-		return err
-	}
+	return new(Survey).WalkContainer(ctx, c, prefix, match, yield)
+}
+
+func walkContainer(ctx context.Context, c *container.Client, prefix string, s *Survey, yield func(Blob) error) error {
 	directory := prefix[:strings.LastIndex(prefix, "/")+1]
 	pages := c.NewListBlobsFlatPager(&container.ListBlobsFlatOptions{
 		Prefix:  &prefix,
@@ -45,7 +46,7 @@ func WalkContainer(ctx context.Context, c *container.Client, prefix string, matc
 		}
 		for _, item := range page.Segment.BlobItems {
 			b := listed(item, directory)
-			if isDirectory(item) || !matches(match, b.Name) {
+			if isDirectory(item) || !s.matches(b.Name) {
 				continue
 			}
 			if !fs.ValidPath(b.Name) || b.Name == "." {

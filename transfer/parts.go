@@ -18,6 +18,9 @@ import (
 // ErrNoPart is the cause when a part is not there, or not there yet.
 var ErrNoPart = errors.New("the part is not there")
 
+// ErrBroken is the cause when a part is not what Write makes.
+var ErrBroken = errors.New("it is not what was written")
+
 // Parts is a list of records that is kept in Blob, in numbered parts of JSON
 // Lines: <Prefix>/part-00000.jsonl and so on, of which one is marked the last.
 // Whoever reads may follow whoever writes. A part is written whole or not at
@@ -56,7 +59,7 @@ func (p Parts[T]) Write(ctx context.Context, n int, last bool, records []T) erro
 
 // Read gives the records of part n and whether it is the last. The cause of
 // the error is ErrNoPart when there is no such part, though there is the
-// container.
+// container, and ErrBroken when somebody else has written it.
 func (p Parts[T]) Read(ctx context.Context, n int) (records []T, last bool, err error) {
 	content, metadata, err := get(ctx, p.Container, p.Name(n))
 	if bloberror.HasCode(err, bloberror.BlobNotFound) {
@@ -81,7 +84,7 @@ func decode[T any](lines []byte) ([]T, error) {
 			return records, nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("record %d: %w", len(records), err)
+			return nil, fmt.Errorf("%w: record %d: %w", ErrBroken, len(records), err)
 		}
 		records = append(records, record)
 	}

@@ -37,17 +37,13 @@ var ErrName = errors.New("this name cannot be used")
 // A symbolic link to a regular file counts as that file; one to a directory is
 // not followed. What cannot be read, a link to nothing, or a name that is not
 // UTF-8 (ErrName) is an error that names the file, unless the patterns leave it
-// out. What yield returns ends the walk and is returned.
+// out. What yield returns ends the walk and is returned. Named pipes, sockets and
+// devices are left out; a Survey tells of them.
 func Walk(ctx context.Context, root string, match []string, yield func(File) error) error {
-	return WalkOn(ctx, root, match, yield, nil)
+	return new(Survey).Walk(ctx, root, match, yield)
 }
 
-// WalkOn is Walk that goes on after a file that cannot be used: problem gets
-// the error instead. What yield returns still ends it.
-func WalkOn(ctx context.Context, root string, match []string, yield func(File) error, problem func(error)) error {
-	if err := validPatterns(match); err != nil {
-		return err
-	}
+func walk(ctx context.Context, root string, s *Survey, yield func(File) error, problem func(error)) error {
 	info, err := os.Stat(root)
 	if err != nil {
 		return fmt.Errorf("read directory: %w", err)
@@ -55,14 +51,14 @@ func WalkOn(ctx context.Context, root string, match []string, yield func(File) e
 	if !info.IsDir() {
 		return fmt.Errorf("%q is not a directory", root)
 	}
-	return walker{ctx: ctx, root: root, match: match, yield: yield, problem: problem}.walk("")
+	return walker{ctx: ctx, root: root, survey: s, yield: yield, problem: problem}.walk("")
 }
 
 type walker struct {
-	ctx   context.Context
-	root  string
-	match []string
-	yield func(File) error
+	ctx    context.Context
+	root   string
+	survey *Survey
+	yield  func(File) error
 	// problem gets what is wrong with a file; nil: that ends the walk.
 	problem func(error)
 }
@@ -114,7 +110,11 @@ func sortKey(entry fs.DirEntry) string {
 }
 
 func (w walker) visit(name string, entry fs.DirEntry) error {
-	if entry.Type()&^fs.ModeSymlink != 0 || !matches(w.match, name) {
+	if !w.survey.matches(name) {
+		return nil
+	}
+	if kind := entry.Type() &^ fs.ModeSymlink; kind != 0 {
+		w.survey.leaveOut(name, kind)
 		return nil
 	}
 	file := filepath.Join(w.root, filepath.FromSlash(name))
@@ -129,6 +129,7 @@ func (w walker) visit(name string, entry fs.DirEntry) error {
 		return w.wrong(fmt.Errorf("read file: %w", err))
 	}
 	if !info.Mode().IsRegular() {
+		w.survey.leaveOut(name, info.Mode())
 		return nil
 	}
 	if !utf8.ValidString(name) {
@@ -168,15 +169,9 @@ func validPatterns(patterns []string) error {
 	return nil
 }
 
-// matches holds valid patterns against a name.
-func matches(patterns []string, name string) bool {
-	if len(patterns) == 0 {
-		return true
+func matchesOne(pattern, name string) bool {
+	if strings.Contains(pattern, "/") {
+		return doublestar.MatchUnvalidated(pattern, name)
 	}
-	return slices.ContainsFunc(patterns, func(p string) bool {
-		if strings.Contains(p, "/") {
-			return doublestar.MatchUnvalidated(p, name)
-		}
-		return doublestar.MatchUnvalidated(p, path.Base(name))
-	})
+	return doublestar.MatchUnvalidated(pattern, path.Base(name))
 }

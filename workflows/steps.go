@@ -63,6 +63,7 @@ func (r *run) scan(ctx workflow.Context) (activities.ScanResult, error) {
 		r.note(fmt.Sprintf("files have changed since run %s, and are run as they are now: %q", r.status.Parent, found.Changed))
 	}
 	r.noteReuse(found)
+	r.notes = append(r.notes, found.Notes...)
 	return found, err
 }
 
