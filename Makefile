@@ -8,6 +8,7 @@ ROOT := $(CURDIR)
 PACKAGES = $$($(GO) list ./... | grep -v -E '/e2e(/|$$)')
 
 AZURITE      = tools/azurite/node_modules/.package-lock.json
+BROWSER      = tools/browser/node_modules/.package-lock.json
 JAVASCRIPT   = localbatch/testdata/javascript/node_modules/.package-lock.json
 TEMPORAL_PKG = github.com/temporalio/cli/cmd/temporal
 TEMPORAL_VAR = github.com/temporalio/cli/temporalcli.Version
@@ -39,8 +40,8 @@ test: test-tools test-clients build ## Install what the tests need and run them 
 	$(GO) test -count=1 -timeout 20m ./e2e/...
 
 .PHONY: test-tools
-test-tools:
-	@INSTALL=yes tools/require.sh go cc ffmpeg
+test-tools: $(BROWSER)
+	@INSTALL=yes tools/require.sh go cc ffmpeg chromium
 
 # The older Go SDK is a module of 66 MB, 560 MB unpacked: 15 seconds or more the first time.
 .PHONY: test-clients
@@ -104,7 +105,7 @@ samples: ## Make the sample videos in examples/ffmpeg/InputFiles anew
 
 .PHONY: clean
 clean: ## Remove what was built; the local stack's data in .local stays
-	rm -rf bin tools/azurite/node_modules localbatch/testdata/javascript/node_modules examples/ffmpeg/OutputFiles
+	rm -rf bin tools/azurite/node_modules tools/browser/node_modules localbatch/testdata/javascript/node_modules examples/ffmpeg/OutputFiles
 
 bin/temporal: tools/temporal/go.mod tools/temporal/go.sum
 	@tools/require.sh go
@@ -128,6 +129,11 @@ bin/rclone: tools/rclone/go.mod tools/rclone/go.sum
 $(AZURITE): tools/azurite/package.json tools/azurite/package-lock.json
 	@tools/require.sh node npm
 	$(NPM) ci --prefix tools/azurite --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+$(BROWSER): tools/browser/package.json tools/browser/package-lock.json
+	@tools/require.sh node npm
+	$(NPM) ci --prefix tools/browser --ignore-scripts --no-audit --no-fund
 	@touch $@
 
 $(JAVASCRIPT): localbatch/testdata/javascript/package.json localbatch/testdata/javascript/package-lock.json

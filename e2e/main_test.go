@@ -79,7 +79,8 @@ func prepare(dir string) error {
 	}
 	needFile("bin/temporal")
 	needFile("tools/azurite/node_modules/azurite/package.json")
-	for _, program := range []string{"node", "ffmpeg", "ffprobe"} {
+	needFile("tools/browser/node_modules/playwright-core/package.json")
+	for _, program := range []string{"node", "ffmpeg", "ffprobe", "chromium"} {
 		if _, err := exec.LookPath(program); err != nil {
 			missing = append(missing, fmt.Errorf("%w; make test installs it or says how to", err))
 		}

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Checks that the named prerequisites are here: go, node, npm, cc, ffmpeg, or
+# Checks that the named prerequisites are here: go, node, npm, cc, ffmpeg, chromium, or
 # ffmpeg-or-root (the workload's start task can install ffmpeg as root). A
 # missing one is named together with how to get it, all at once. With
 # INSTALL=yes, what apt-get has is installed where this user is root.
@@ -59,6 +59,13 @@ require() {
 		lacks "ffmpeg (with ffprobe)" \
 			"sudo apt-get install ffmpeg (Debian, Ubuntu), or sudo dnf install ffmpeg-free (Fedora)" \
 			"brew install ffmpeg"
+		;;
+	chromium)
+		command -v chromium >/dev/null 2>&1 && return
+		install chromium && return
+		lacks "Chromium, which the pages are tested in, as chromium on the PATH" \
+			"sudo apt-get install chromium (Debian), or sudo dnf install chromium (Fedora)" \
+			"brew install --cask chromium"
 		;;
 	ffmpeg-or-root)
 		is_root_with_apt || require ffmpeg

@@ -91,6 +91,9 @@ async function answer(path) {
 export const ask = async (path) => (await answer(path)).json();
 export const read = async (path) => (await answer(path)).text();
 
+/** A node's id without its long middle, which says nothing to people. */
+export const short = (id) => (id.length > 24 ? `${id.slice(0, 14)}…${id.slice(-4)}` : id);
+
 /** Nothing, for what is not there any more; other errors stay. */
 export function unlessGone(error) {
   if (error.status !== 404) throw error;

@@ -23,7 +23,7 @@ function updateJob(row, job) {
   const { active, running, succeeded, failed } = job.tasks;
   const total = active + running + succeeded + failed;
   const reason = job.reason && job.ended ? ` (${job.reason})` : "";
-  say(row.querySelector(".note"), `${job.state}${reason}${job.pool ? ` on ${job.pool}` : ""}`);
+  say(row.querySelector(".note"), `${job.state}${reason}${job.pool && job.pool !== job.id ? ` on ${job.pool}` : ""}`);
   for (const name of parts) row.querySelector(`.bar .${name}`).style.width = `${total ? (100 * job.tasks[name]) / total : 0}%`;
   say(row.querySelector(".counts"), [
     `${count(succeeded)} succeeded`, failed && `${count(failed)} failed`, running && `${count(running)} running`,

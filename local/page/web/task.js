@@ -50,7 +50,7 @@ async function draw(job, task) {
 
 function makeFile(file, path) {
   const show = /\.(txt|log|json|csv)$/.test(file.name)
-    ? element("button", { type: "button", "aria-label": `Show the end of ${file.name}` }, "Show its end") : "";
+    ? element("button", { type: "button", "aria-label": `Show its end: ${file.name}` }, "Show its end") : "";
   if (show) {
     show.addEventListener("click", () => {
       output = file.name;

@@ -1,6 +1,6 @@
 // The tasks of one job, a page at a time.
 
-import { ask, byId, count, element, list, pathOf, say, span, stateWord, unlessGone } from "./dom.js";
+import { ask, byId, count, element, list, pathOf, say, short, span, stateWord, unlessGone } from "./dom.js";
 import { linkTo, place } from "./place.js";
 
 let shown = { job: "", state: "", after: "" };
@@ -57,7 +57,8 @@ function updateRow(row, task) {
   const [, state, node, code, tries, took] = row.children;
   state.className = `state-${task.state}`;
   say(state, stateWord(task.state));
-  say(node, task.node ?? "");
+  node.title = task.node ?? "";
+  say(node, short(task.node ?? ""));
   say(code, String(task.exitCode ?? ""));
   say(tries, task.started ? count(1 + (task.retries ?? 0) + (task.requeues ?? 0)) : "");
   say(took, task.started ? span(task.started, task.ended) : "");
