@@ -135,6 +135,13 @@ func TestReportOfNothing(t *testing.T) {
 	page = write(t, runOf(1), never)
 	require.Contains(t, page, `<span class="state unfinished">unfinished</span> a`)
 
+	before := func(yield func(workload.Result, error) bool) {
+		yield(workload.Result{Name: "a", State: workload.TaskSucceeded, Started: began, Ended: began.Add(time.Hour), Earlier: &workload.Earlier{}}, nil)
+	}
+	page = write(t, runOf(1), before)
+	require.Contains(t, page, "<dt>Done by earlier runs</dt><dd>1</dd>")
+	require.NotContains(t, page, "How long files took", "the times of another run are not this one's")
+
 	torn := errors.New("torn")
 	require.ErrorIs(t, Write(&bytes.Buffer{}, runOf(1), func(yield func(workload.Result, error) bool) { yield(workload.Result{}, torn) }), torn)
 }

@@ -22,6 +22,7 @@ type summary struct {
 	Failures []workload.Result // failed and unfinished, in the order of the list
 	Missing  int64             // failures beyond those
 	Retried  int64             // files whose command was started more than once
+	Earlier  int64             // files whose outputs a run before this one made
 	Outputs  int64
 	Bytes    int64 // of outputs
 	Times    durations
@@ -42,6 +43,10 @@ func (s *summary) add(r workload.Result) {
 	}
 	if r.State != workload.TaskSucceeded {
 		s.fail(r)
+	}
+	if r.Earlier != nil {
+		s.Earlier++ // its times are of another run
+		return
 	}
 	if r.Started.IsZero() || r.Ended.Before(r.Started) {
 		return

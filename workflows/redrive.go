@@ -69,7 +69,7 @@ func (r *run) adopt(ctx workflow.Context) error {
 	return nil
 }
 
-// todo is how many of the files this run does itself.
+// What is todo is how many of the files this run does itself.
 func (r *run) todo() int64 { return r.status.Files - r.status.Earlier }
 
 // listed is how many files the list has; 0: as many as there are tasks.
