@@ -103,6 +103,10 @@ samples: ## Make the sample videos in examples/ffmpeg/InputFiles anew
 	@tools/require.sh ffmpeg
 	examples/ffmpeg/make-samples.sh
 
+.PHONY: picture
+picture: build ## Draw the picture of a run on a terminal for the documentation
+	$(GO) run ./tools/picture docs/images/terminal.svg
+
 .PHONY: clean
 clean: ## Remove what was built; the local stack's data in .local stays
 	rm -rf bin tools/azurite/node_modules tools/browser/node_modules localbatch/testdata/javascript/node_modules examples/ffmpeg/OutputFiles

@@ -64,6 +64,10 @@ func takeData(args []string) (data string, rest []string, err error) {
 	return data, rest, nil
 }
 
+// interrupted is the exit code of a starter that somebody told to stop
+// following.
+const interrupted = 130
+
 // runWorkload runs a stack for as long as starter run with args takes. When
 // starter fails, the error is an exitError.
 func runWorkload(ctx context.Context, data string, args []string, c console) error {
@@ -86,7 +90,8 @@ func runWorkload(ctx context.Context, data string, args []string, c console) err
 	starter.Stdin, starter.Stdout, starter.Stderr = c.stdin, c.stdout, c.stderr
 	starter.SysProcAttr = endWithParent()
 	err = follow(ctx, starter, time.Second, 10*time.Second)
-	if ctx.Err() != nil {
+	// On a terminal Ctrl-C may be a key, which starter alone sees.
+	if ctx.Err() != nil || errors.Is(err, exitError(interrupted)) {
 		fmt.Fprintf(c.stderr, "stopping; a run that is not over goes on after: %s up --data %s\n", s.programs.local, data)
 	}
 	return err

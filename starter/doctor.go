@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
 	"github.com/spf13/cobra"
 	enumspb "go.temporal.io/api/enums/v1"
@@ -169,7 +169,7 @@ func (s *starter) examineStorage(ctx context.Context, d *diagnosis) {
 	where := storage.Container(name)
 	var answer *http.Response
 	asked := time.Now()
-	_, err = where.Delete(runtime.WithCaptureResponse(ctx, &answer), nil)
+	_, err = where.Delete(policy.WithCaptureResponse(ctx, &answer), nil)
 	if !bloberror.HasCode(err, bloberror.ContainerNotFound) && err != nil {
 		d.sayExplained("storage", err)
 		return
@@ -206,7 +206,7 @@ func (s *starter) examineBatch(ctx context.Context, d *diagnosis) {
 	name := "durabatch-doctor-" + randomHex()
 	var answer *http.Response
 	asked := time.Now()
-	_, err = batch.DeletePool(runtime.WithCaptureResponse(ctx, &answer), name, nil)
+	_, err = batch.DeletePool(policy.WithCaptureResponse(ctx, &answer), name, nil)
 	if err == nil || azure.Explain(err).Kind == azure.Gone {
 		_, err = batch.DeleteJob(ctx, name, nil)
 	}
