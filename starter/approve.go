@@ -63,9 +63,8 @@ func (s *starter) decide(ctx context.Context, id string, decision workflows.Appr
 	if err != nil {
 		return err
 	}
-	slow := time.AfterFunc(s.patience, func() {
-		fmt.Fprintln(s.stderr, "No answer yet: the cleanup takes its time, or no worker is there (starter status says which). Waiting...")
-	})
+	s.warnOfMissingWorkers(ctx, t, "")
+	slow := time.AfterFunc(s.patience, func() { s.sayWhyItTakes(ctx, t, id, seen.runID) })
 	defer slow.Stop()
 	result, err := t.approve(ctx, started{WorkflowID: id, RunID: seen.runID}, decision)
 	if ctx.Err() != nil {
@@ -85,6 +84,16 @@ func (s *starter) decide(ctx context.Context, id string, decision workflows.Appr
 		fmt.Fprintf(s.stdout, "Left: %s\n", sentenceOf(left, 500))
 	}
 	return nil
+}
+
+// sayWhyItTakes tells a cleanup that goes on from one that nobody carries out.
+func (s *starter) sayWhyItTakes(ctx context.Context, t *server, id, runID string) {
+	if _, err := t.status(ctx, id, runID); isNoWorker(err) {
+		fmt.Fprintf(s.stderr, "No worker answers on the task queue %s, so nobody takes the decision yet; it waits for one.%s\n",
+			workflows.TaskQueue, startOne(workflows.TaskQueue, ""))
+		return
+	}
+	fmt.Fprintln(s.stderr, "The cleanup goes on; waiting for its end...")
 }
 
 // approve sends a decision and waits until the cleanup is done. It may be sent

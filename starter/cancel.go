@@ -38,6 +38,7 @@ func (s *starter) cancel(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
+	s.warnOfMissingWorkers(ctx, t, "")
 	call, stop := context.WithTimeout(ctx, 2*callTimeout)
 	defer stop()
 	if err := t.CancelWorkflow(call, id, seen.runID); err != nil {

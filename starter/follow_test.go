@@ -165,6 +165,10 @@ func TestFollow(t *testing.T) {
 		run := invoke(t, address, nil, "run", "--id", id, file)
 		require.Equal(t, exitUsage, run.ends(t), run.stderr.String())
 		require.Contains(t, run.stdout.String(), "The workload was refused, and nothing was created: pool.vmSize: unknown\n")
+		status := invoke(t, address, nil, "status", id)
+		require.Equal(t, exitSucceeded, status.ends(t), status.stderr.String())
+		require.NotContains(t, status.stdout.String(), "Pool", "nothing bears its names")
+		require.NotContains(t, status.stdout.String(), "-out")
 	})
 
 	t.Run("a run that is terminated has exit code 1", func(t *testing.T) {

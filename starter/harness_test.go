@@ -113,6 +113,13 @@ func (i *invocation) says(t *testing.T, text string) {
 		60*time.Second, 20*time.Millisecond, "waiting for %q", text)
 }
 
+// warns waits until stderr holds a text.
+func (i *invocation) warns(t *testing.T, text string) {
+	t.Helper()
+	require.Eventually(t, func() bool { return strings.Contains(i.stderr.String(), text) },
+		60*time.Second, 20*time.Millisecond, "waiting for %q", text)
+}
+
 // lockedBuffer may be read while it is written.
 type lockedBuffer struct {
 	mu  sync.Mutex

@@ -107,9 +107,6 @@ type performance struct {
 func standIn(ctx workflow.Context, doc workload.Document) (workload.Report, error) {
 	info := workflow.GetInfo(ctx)
 	p := &performance{scene: sceneOf(info.WorkflowExecution.ID)}
-	if p.refused != "" {
-		return workload.Report{}, temporal.NewNonRetryableApplicationError(p.refused, workflows.InvalidWorkload, nil)
-	}
 	w, err := doc.Parse()
 	if err != nil {
 		return workload.Report{}, err
@@ -121,6 +118,9 @@ func standIn(ctx workflow.Context, doc workload.Document) (workload.Report, erro
 	}
 	if err := p.handle(ctx); err != nil {
 		return workload.Report{}, err
+	}
+	if p.refused != "" {
+		return workload.Report{}, temporal.NewNonRetryableApplicationError(p.refused, workflows.InvalidWorkload, nil)
 	}
 	for _, step := range []string{workflows.StepScan, workflows.StepUpload, workflows.StepPool, workflows.StepJob, workflows.StepSubmit} {
 		p.step(ctx, step)

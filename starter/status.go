@@ -132,10 +132,12 @@ func (r runStatus) phase() string {
 func (r runStatus) printStatus(out io.Writer) {
 	s := r.Status
 	fmt.Fprintf(out, "Workload\t%s, %s (%s), timeout %s\n", s.Name, countOf(s.Files, "file"), sizeOf(s.Bytes), s.Timeout)
-	fmt.Fprintf(out, "Pool\t%s\n", s.Resources.Pool)
-	fmt.Fprintf(out, "Job\t%s\n", s.Resources.Job)
-	fmt.Fprintf(out, "Inputs\tcontainer %s\n", s.Resources.InputContainer)
-	fmt.Fprintf(out, "Outputs\tcontainer %s\n", s.Resources.OutputContainer)
+	if r.Report == nil || reportCode(*r.Report) != exitUsage { // of a workload that was refused nothing exists
+		fmt.Fprintf(out, "Pool\t%s\n", s.Resources.Pool)
+		fmt.Fprintf(out, "Job\t%s\n", s.Resources.Job)
+		fmt.Fprintf(out, "Inputs\tcontainer %s\n", s.Resources.InputContainer)
+		fmt.Fprintf(out, "Outputs\tcontainer %s\n", s.Resources.OutputContainer)
+	}
 	for _, step := range s.Steps {
 		fmt.Fprintf(out, "Step\t%s: %s\n", step.Name, stateOf(step))
 	}
