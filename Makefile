@@ -36,8 +36,8 @@ run: build ## Run the main job on this machine: five MP4 files become five MP3 f
 
 .PHONY: test
 test: test-tools test-clients build ## Install what the tests need and run them all
-	$(GO) test -race -timeout 10m $(PACKAGES)
-	$(GO) test -count=1 -timeout 20m ./e2e/...
+	$(GO) test -race -timeout 20m $(PACKAGES)
+	$(GO) test -count=1 -timeout 40m ./e2e/...
 
 .PHONY: test-tools
 test-tools: $(BROWSER)
