@@ -71,7 +71,9 @@ cancelled; 5 tasks failed, and not more than the workload's failures.tolerate
 allows; 130 you stopped following (Ctrl-C), and the run goes on.
 
 Temporal is found by TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and the rest of its
-environment and profiles; the default is localhost:7233.`,
+environment and profiles; the default is localhost:7233.
+
+Where a verb takes FILE, - is standard input.`,
 		Args:          noSuchCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceErrors: true,

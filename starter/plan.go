@@ -28,7 +28,7 @@ const namedFiles = 200
 // plan reads the workload in a file and refuses, before anything is started
 // or created, all that can be known to fail: every error has exit code 2.
 func (s *starter) plan(ctx context.Context, file string) (*plan, error) {
-	w, err := load(file)
+	w, err := s.load(file)
 	if err != nil {
 		return nil, err
 	}
@@ -49,8 +49,15 @@ func (s *starter) plan(ctx context.Context, file string) (*plan, error) {
 	return p, nil
 }
 
-func load(file string) (*workload.Workload, error) {
-	w, err := workload.Load(file)
+// load reads the workload in a file; - is standard input.
+func (s *starter) load(file string) (*workload.Workload, error) {
+	var w *workload.Workload
+	var err error
+	if file == "-" {
+		w, err = workload.Read("standard input", s.stdin)
+	} else {
+		w, err = workload.Load(file)
+	}
 	if err != nil {
 		return nil, usagef("the workload cannot be run:\n%w", err)
 	}

@@ -67,7 +67,7 @@ where the run would be refused or fail, and 0 otherwise.`,
 }
 
 func (s *starter) forecast(ctx context.Context, file string, flags planFlags) error {
-	w, err := load(file)
+	w, err := s.load(file)
 	if err != nil {
 		return err
 	}

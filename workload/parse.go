@@ -40,13 +40,28 @@ func Load(path string) (*Workload, error) {
 	if err != nil {
 		return nil, Problems{{File: path, Message: err.Error()}}
 	}
-	w, c, err := parse(path, data)
+	return load(path, filepath.Dir(path), data)
+}
+
+// Read is Load for a workload that is in no file, such as standard input: name
+// stands for it in errors, and directories are relative to the working
+// directory.
+func Read(name string, text io.Reader) (*Workload, error) {
+	data, err := io.ReadAll(io.LimitReader(text, maxFile+1))
+	if err != nil {
+		return nil, Problems{{File: name, Message: err.Error()}}
+	}
+	return load(name, ".", data)
+}
+
+func load(name, directory string, data []byte) (*Workload, error) {
+	w, c, err := parse(name, data)
 	if err != nil {
 		return nil, err
 	}
-	base, err := filepath.Abs(filepath.Dir(path))
+	base, err := filepath.Abs(directory)
 	if err != nil {
-		return nil, Problems{{File: path, Message: err.Error()}}
+		return nil, Problems{{File: name, Message: err.Error()}}
 	}
 	w.Inputs.Dir = resolve(base, w.Inputs.Dir)
 	if w.Inputs.Container == "" {
