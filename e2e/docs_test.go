@@ -257,7 +257,7 @@ func TestDocsLinks(t *testing.T) {
 	}
 }
 
-var notInAnchor = regexp.MustCompile("[^\\p{L}\\p{N}_ -]+")
+var notInAnchor = regexp.MustCompile(`[^\p{L}\p{N}_ -]+`)
 
 // anchor is the fragment that leads to a heading, as code forges make it.
 func anchor(heading string) string {
