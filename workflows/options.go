@@ -37,7 +37,7 @@ func atLength(summary string) workflow.ActivityOptions {
 func withinBound(summary string, bound time.Duration) workflow.ActivityOptions {
 	options := atLength(summary)
 	options.ScheduleToCloseTimeout = bound
-	options.RetryPolicy = retryAlways(5 * time.Minute)
+	options.RetryPolicy = retryAlways(time.Minute)
 	return options
 }
 

@@ -18,6 +18,6 @@ func TestWhatComesAfterTheWorkIsTriedOn(t *testing.T) {
 	require.True(t, options.WaitForCancellation)
 	require.Zero(t, options.RetryPolicy.MaximumAttempts)
 	require.Greater(t, options.RetryPolicy.BackoffCoefficient, 1.0)
-	require.Equal(t, 5*time.Minute, options.RetryPolicy.MaximumInterval)
+	require.Equal(t, time.Minute, options.RetryPolicy.MaximumInterval)
 	require.Empty(t, options.RetryPolicy.NonRetryableErrorTypes)
 }
