@@ -2,9 +2,9 @@ package workflows
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
+
+	"go.temporal.io/sdk/workflow"
 
 	"github.com/durabatch/durabatch/activities"
 	"github.com/durabatch/durabatch/workload"
@@ -34,7 +34,7 @@ func imageOf(pool workload.Pool) string {
 // noteReuse says why files are run although earlier results are used.
 func (r *run) noteReuse(found activities.ScanResult) {
 	var reasons []string
-	for _, why := range slices.Sorted(maps.Keys(found.Why)) {
+	for _, why := range workflow.DeterministicKeys(found.Why) {
 		reasons = append(reasons, fmt.Sprintf("%s (%d)", why, found.Why[why]))
 	}
 	if len(reasons) > 0 {
