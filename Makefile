@@ -107,6 +107,11 @@ samples: ## Make the sample videos in examples/ffmpeg/InputFiles anew
 picture: build ## Draw the picture of a run on a terminal for the documentation
 	$(GO) run ./tools/picture docs/images/terminal.svg
 
+.PHONY: screenshots
+screenshots: test-tools build ## Make the pictures of the pages in the documentation anew
+	REPORT_SAMPLE="$(ROOT)/bin/report-sample.html" $(GO) test -count=1 -run '^TestSample$$' ./report
+	node tools/browser/screenshots.mjs bin/report-sample.html docs/images
+
 .PHONY: clean
 clean: ## Remove what was built; the local stack's data in .local stays
 	rm -rf bin tools/azurite/node_modules tools/browser/node_modules localbatch/testdata/javascript/node_modules examples/ffmpeg/OutputFiles

@@ -93,7 +93,7 @@ function drawLegend(target, nodes) {
     ([state, [first]]) => element("li", {},
       element("span", { className: state === "running" ? "cell running load4" : `cell ${kindOf(first)[1]}`, "aria-hidden": "true" },
         state === "running" ? "n" : kindOf(first)[0]), element("span")),
-    (item, [state, { length }]) => say(item.lastChild, `${count(length)} ${state}${state === "running" ? " (n tasks)" : ""}`));
+    (item, [state, { length }]) => say(item.lastChild, `${count(length)} ${state}${state === "running" ? " (the number: its tasks)" : ""}`));
 }
 
 function move(event, map, pool) {
@@ -154,6 +154,6 @@ function rowsOf(node, pool) {
     ["Tasks run", `${count(node.run)}, of which ${count(node.succeeded)} succeeded`],
     ["Errors", (node.errors ?? []).map((e) => `${e.code}: ${e.message}`).join(" ")],
     ["Start task", start && element("span", {}, `${start.state}${start.result ? `, ${start.result}` : ""}${code} `, file("startup/stdout.txt"), " ", file("startup/stderr.txt"))],
-    ["Recent tasks", node.recent.length ? element("span", {}, ...node.recent.flatMap((t) => [linkTo(t.job, t.task), ` ${stateWord(t.state)}; `])) : "none"],
+    ["Recent tasks", node.recent.length ? element("span", {}, ...node.recent.flatMap((t, i) => [i ? ", " : "", linkTo(t.job, t.task), ` ${stateWord(t.state)}`])) : "none"],
   ];
 }
