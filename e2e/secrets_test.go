@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -211,7 +212,7 @@ func TestSecretsAreNowhere(t *testing.T) {
 		says     string
 	}{
 		"well":         {exitSucceeded, s, []string{poolOf(2), copying, "outputs: {dir: OutputFiles}"}, "Success!"},
-		"telling-task": {exitFailed, s, []string{poolOf(1), `task: {command: "printf 'http://host/a?se=1&%s=%s' sig abcdefghijklmnopqrstuvwxyz >&2; exit 1", output: "{{stem}}.out"}`}, "sig=REDACTED"},
+		"telling-task": {exitFailed, s, []string{poolOf(1), "outputs: {dir: OutputFiles}", `task: {command: "printf 'http://host/a?se=1&%s=%s' sig abcdefghijklmnopqrstuvwxyz >&2; exit 1", output: "{{stem}}.out"}`}, "sig=REDACTED"},
 		"no-resource":  {exitFailed, s, []string{poolOf(1), `task: {command: "cp {{input}} {{output}}", output: "{{stem}}.out", resourceFiles: [{container: nowhere, blob: tool}]}`}, "nowhere"},
 		"no-container": {exitFailed, s, []string{poolOf(1), `task: {command: "cp {{input}} {{output}}", output: "{{stem}}.out", resourceFiles: [{container: nowhere}]}`}, "nowhere"},
 		"wrong-storage-key": {exitFailed, e.elsewhere(t, s, "wrong-storage-key", map[string]string{
@@ -233,6 +234,9 @@ func TestSecretsAreNowhere(t *testing.T) {
 		e.lookAtTemporal(t, c.on, id)
 		if container := regexp.MustCompile(`"outputContainer":"([^"]+)"`).FindStringSubmatch(status.stdout); container != nil && s.containerExists(t, container[1]) {
 			e.lookAtBlobs(t, s, container[1])
+		}
+		if slices.Contains(c.sections, "outputs: {dir: OutputFiles}") {
+			e.look("the report beside the outputs", string(readFile(t, filepath.Join(dir, "OutputFiles", workload.ReportFile))))
 		}
 		require.Empty(t, e.places(), name)
 	}
