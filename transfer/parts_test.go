@@ -81,7 +81,9 @@ func TestPartsThatAreNotJSON(t *testing.T) {
 	parts := Parts[record]{Container: azurite.NewContainer(t), Prefix: "p"}
 	require.NoError(t, Put(t.Context(), parts.Container, parts.Name(0), []byte("{\"name\":\"a\"}\n{oops}\n"), ""))
 	_, _, err := parts.Read(t.Context(), 0)
-	require.ErrorContains(t, err, "p/part-00000.jsonl: record 1")
+	require.ErrorIs(t, err, ErrBroken)
+	require.ErrorContains(t, err, "read p/part-00000.jsonl")
+	require.ErrorContains(t, err, "record 1")
 }
 
 func TestPutGetAndTail(t *testing.T) {
