@@ -108,7 +108,7 @@ func (s *stack) plan(t *testing.T, code int, args ...string) planned {
 func TestPlanOfTheExample(t *testing.T) {
 	t.Parallel()
 	s, batch, blob := recorded(t, shared(t))
-	namespace := "planned"
+	namespace := newID(t)
 	s.temporalCLI(t, "operator", "namespace", "create", "--namespace", namespace, "--retention", "1d")
 	s.env["TEMPORAL_NAMESPACE"] = namespace
 	worker := exec.CommandContext(t.Context(), filepath.Join(bin, "worker"))

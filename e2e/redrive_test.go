@@ -73,6 +73,10 @@ func TestRedriveOfWhatIsGone(t *testing.T) {
 	require.ElementsMatch(t, []string{"a.out", "b.out", "c.out", "d.out", "e.out"}, outputsIn(t, outputs))
 	require.Equal(t, "mended\n", string(readFile(t, filepath.Join(outputs, "b.out"))))
 
+	logs := s.starter(t, "logs", third, "--json", "a.txt")
+	require.Equal(t, exitSucceeded, logs.code, "the logs are in the container of the first run: %s", logs.stderr)
+	require.Contains(t, logs.stdout, `"from":"blob"`)
+
 	nothing := s.starter(t, "redrive", third)
 	require.Equal(t, exitFailed, nothing.code)
 	require.Contains(t, nothing.stderr, "there is nothing to redrive")

@@ -19,7 +19,7 @@ import (
 // estimate is how long a run would take and what its nodes would cost.
 type estimate struct {
 	Known     bool              `json:"known"`
-	Time      workload.Duration `json:"time"`      // from start to verdict, without the wait for people
+	Time      workload.Duration `json:"time"`      // from start to end, without the wait for people
 	StartTime workload.Duration `json:"startTime"` // of it: until the first task begins
 	TaskTime  workload.Duration `json:"taskTime"`  // of one task
 	AtOnce    int64             `json:"atOnce"`    // tasks
@@ -39,7 +39,7 @@ func (e estimate) print(out io.Writer) {
 	if !e.Known {
 		return
 	}
-	fmt.Fprintf(out, "time      about %s: %s until tasks begin, then %s a task and %d at once (%s)\n",
+	fmt.Fprintf(out, "time      about %s: %s until tasks begin, then %s a task and %d at once, and the end (%s)\n",
 		roughly(e.Time), roughly(e.StartTime), roughly(e.TaskTime), e.AtOnce, e.Basis)
 	fmt.Fprintf(out, "nodes     about %.2f node-hours\n", e.NodeHours)
 	if e.Cost.Known() {
@@ -169,16 +169,16 @@ func pastOf(ctx context.Context, run runStatus, storage *azure.Storage) (past, b
 	if len(tasks) == 0 {
 		return past{}, false
 	}
-	verdict := report.Ended
+	end := report.Ended.Sub(last)
 	if run.Status != nil {
-		if gather := run.Status.Step(workflows.StepGather); !gather.Ended.IsZero() {
-			verdict = gather.Ended
+		if approval := run.Status.Step(workflows.StepApproval); !approval.Ended.IsZero() {
+			end -= approval.Ended.Sub(approval.Started)
 		}
 	}
 	return past{
 		start: workload.Duration(max(first.Sub(report.Started), 0)),
 		task:  workload.Duration(sum / time.Duration(len(tasks))),
-		end:   workload.Duration(max(verdict.Sub(last), 0)),
+		end:   workload.Duration(max(end, 0)),
 		basis: "as in run " + nameOf(run.WorkflowID),
 	}, true
 }

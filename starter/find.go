@@ -73,6 +73,9 @@ func (r runLogs) result(ctx context.Context, p place) (workload.Result, error) {
 			return result, nil
 		}
 	}
+	if p.input.Earlier != nil {
+		return *p.input.Earlier, nil
+	}
 	task, err := r.taskOf(ctx, p.input.Index)
 	return workload.Result{Index: p.input.Index, Name: p.input.Name, TaskID: task}, err
 }

@@ -16,12 +16,12 @@ import (
 type requests struct {
 	AddTasks int64 `json:"addTasks"` // to Batch, of 100 tasks each at most
 	Uploads  int64 `json:"uploads"`  // to Blob, of input files
-	Lists    int64 `json:"lists"`    // to Blob, of the run's own lists: inputs, manifest, results
+	Lists    int64 `json:"lists"`    // to Blob, of the run's own lists (inputs, manifest, results) and its report
 	Nodes    int64 `json:"nodes"`    // to Blob, by the nodes at least: logs and outputs that have names
 }
 
 func (r requests) String() string {
-	return fmt.Sprintf("%d to add the tasks; %d uploads; %d for the run's lists; the nodes upload %d blobs or more", r.AddTasks, r.Uploads, r.Lists, r.Nodes)
+	return fmt.Sprintf("%d to add the tasks; %d uploads; %d for the run's lists and report; the nodes upload %d blobs or more", r.AddTasks, r.Uploads, r.Lists, r.Nodes)
 }
 
 // counted are the inputs as they were counted.
@@ -38,10 +38,10 @@ func (c counted) requests(w *workload.Workload) requests {
 	parts := (c.files + size - 1) / size
 	r := requests{
 		AddTasks: (c.tasks + tasksPerRequest - 1) / tasksPerRequest,
-		Uploads:  c.uploads, Lists: 3 * parts, Nodes: 2*c.tasks + c.named,
+		Uploads:  c.uploads, Lists: 3*parts + 1, Nodes: 2*c.tasks + c.named,
 	}
 	if w.Inputs.Dir == "" {
-		r.Lists = 2 * parts // nothing is uploaded, so there is no manifest
+		r.Lists = 2*parts + 1 // nothing is uploaded, so there is no manifest
 	}
 	return r
 }

@@ -102,6 +102,9 @@ func (s *starter) logs(ctx context.Context, f logFlags, args []string) error {
 		return s.listFailures(ctx, from)
 	}
 	of, err := from.find(ctx, args[0])
+	if of.Earlier != nil {
+		from = runLogs{container: storage.Container(of.Earlier.Container), name: of.Earlier.Container}
+	}
 	if err == nil {
 		err = s.showLogs(ctx, from, of, f)
 	}
