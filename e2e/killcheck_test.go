@@ -79,15 +79,15 @@ func outputsOf(p path) map[string][]byte {
 	return outputs
 }
 
-// checkFetched: the directory holds the outputs and nothing else, such as a
-// file that was being written.
+// checkFetched: the directory holds the outputs, the report and nothing else,
+// such as a file that was being written.
 func checkFetched(p path, dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
 	outputs := outputsOf(p)
-	if len(entries) != len(outputs) {
+	if _, err := os.Stat(filepath.Join(dir, workload.ReportFile)); err != nil || len(entries) != len(outputs)+1 {
 		return fmt.Errorf("the output directory holds %v", entries)
 	}
 	for name, content := range outputs {
