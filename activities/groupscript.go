@@ -98,20 +98,20 @@ if [ -f "$durabatch_record" ]; then
 		[ "$durabatch_what" = end ] && [ "$durabatch_code" = 0 ] && durabatch_done[durabatch_i]=1
 	done <"$durabatch_record"
 fi
-durabatch_todo=()
+durabatch_left=()
 for durabatch_i in "${durabatch_files[@]}"; do
-	[ -n "${durabatch_done[durabatch_i]}" ] || durabatch_todo+=("$durabatch_i")
+	[ -n "${durabatch_done[durabatch_i]}" ] || durabatch_left+=("$durabatch_i")
 done
-for ((durabatch_pass = 0; durabatch_pass <= durabatch_retries && ${#durabatch_todo[@]} > 0; durabatch_pass++)); do
+for ((durabatch_pass = 0; durabatch_pass <= durabatch_retries && ${#durabatch_left[@]} > 0; durabatch_pass++)); do
 	durabatch_failed=()
-	for durabatch_i in "${durabatch_todo[@]}"; do
+	for durabatch_i in "${durabatch_left[@]}"; do
 		durabatch_try "$durabatch_i"
 		[ "$durabatch_code" -eq 0 ] || durabatch_failed+=("$durabatch_i")
 	done
-	durabatch_todo=("${durabatch_failed[@]}")
+	durabatch_left=("${durabatch_failed[@]}")
 done
-if [ ${#durabatch_todo[@]} -gt 0 ]; then
-	echo "== ${#durabatch_todo[@]} of ${#durabatch_files[@]} files failed" >&2
+if [ ${#durabatch_left[@]} -gt 0 ]; then
+	echo "== ${#durabatch_left[@]} of ${#durabatch_files[@]} files failed" >&2
 	exit 1
 fi
 `

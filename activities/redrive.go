@@ -19,13 +19,13 @@ type RedriveInput struct {
 
 // toRun leaves out of a list what runs before this one have done.
 func toRun(inputs []workload.Input) []workload.Input {
-	var todo []workload.Input
+	var left []workload.Input
 	for _, input := range inputs {
 		if input.Earlier == nil {
-			todo = append(todo, input)
+			left = append(left, input)
 		}
 	}
-	return todo
+	return left
 }
 
 // scanAgain is Scan for a redrive. It walks no directory: the list is the

@@ -53,7 +53,7 @@ func (w *world) startsAs(pool, command string, identity *azbatch.UserIdentity, s
 func TestElevationWithoutRoot(t *testing.T) {
 	t.Parallel()
 	w := withoutRoot(t)
-	n := w.startsAs("elevated", "touch ../../shared/ran", elevated(), azbatch.NodeStateStartTaskFailed)
+	n := w.startsAs("elevated", "/bin/sh -c 'touch $AZ_BATCH_NODE_SHARED_DIR/ran'", elevated(), azbatch.NodeStateStartTaskFailed)
 	failure := n.StartTaskInfo.FailureInfo
 	require.Equal(t, "CommandLaunchFailed", *failure.Code)
 	require.Equal(t, azbatch.ErrorCategoryUserError, *failure.Category)
